@@ -1,0 +1,117 @@
+# The menu: `make help`. Every target sets up what it needs; nothing has to be installed first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export BATCHAI_HOME ?= $(HOME)/.cache/batchai
+export PYTHONDONTWRITEBYTECODE := 1
+export PYTHONUNBUFFERED := 1
+export PYTHONSAFEPATH := 1
+export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/devcluster
+
+NODES ?= 2
+GPUS ?= 1
+PROVIDER ?= auto
+PYTEST_ARGS ?=
+
+# First words of a recipe: make the environment if need be, and use it.
+WITH_VENV = venv="$$(requirements/bootstrap.sh)"; export PATH="$$venv/bin:$$PATH"
+DEVCLUSTER = python -m batchai_devcluster
+
+##@ Start here
+
+.PHONY: help
+help: ## Show this menu
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run the main job for real: distributed TensorFlow from a Batch AI job.json
+	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS) --provider $(PROVIDER); \
+	  python examples/tensorflow-distributed/demo.py
+
+.PHONY: test
+test: ## Run all tests: units in seconds, then against a real Kubernetes
+	@$(MAKE) test-unit
+	@$(MAKE) test-cluster
+
+##@ A real Kubernetes on this machine
+
+.PHONY: up
+up: ## Start the cluster (NODES=2 GPUS=1 PROVIDER=auto|kind|devcluster CSI=none)
+	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS) --provider $(PROVIDER)
+
+.PHONY: down
+down: ## Stop it and remove every trace of it
+	@$(WITH_VENV); $(DEVCLUSTER) down
+
+.PHONY: status
+status: ## Say what runs
+	@$(WITH_VENV); $(DEVCLUSTER) status
+
+.PHONY: kubeconfig
+kubeconfig: ## Print the path of its kubeconfig
+	@$(WITH_VENV); $(DEVCLUSTER) kubeconfig
+
+.PHONY: env
+env: ## Print shell exports for kubectl, helm and batchai: eval "$(make -s env)"
+	@$(WITH_VENV); $(DEVCLUSTER) env; echo "export PATH=\"$$venv/bin:\$$PATH\""
+
+.PHONY: images
+images: ## Build the operator, launcher and node images and load them
+	@$(WITH_VENV); $(DEVCLUSTER) image ensure operator launcher node
+
+.PHONY: clean-cache
+clean-cache: down ## Remove all that was built, downloaded and cached
+	@rm -rf -- "$(BATCHAI_HOME)"; echo "removed $(BATCHAI_HOME)"
+
+##@ Tests
+
+.PHONY: test-unit
+test-unit: ## Unit tests: Python, the launcher, the storage stand-in (no cluster)
+	@$(WITH_VENV); python -m pytest -m "not cluster" $(PYTEST_ARGS)
+	@$(WITH_VENV); $(DEVCLUSTER) go test launcher
+	@$(WITH_VENV); $(DEVCLUSTER) go test devcluster/storage
+
+.PHONY: test-cluster
+test-cluster: ## Tests against the real cluster, which is started and stopped if none runs
+	@$(WITH_VENV); python -m pytest -m cluster $(PYTEST_ARGS)
+
+##@ The house
+
+.PHONY: check
+check: lint types imports verify ## All checks that need no cluster
+
+.PHONY: fmt
+fmt: ## Format Python and Go
+	@$(WITH_VENV); ruff format operator devcluster tests examples; \
+	  ruff check --fix -q operator devcluster tests examples || true
+
+.PHONY: lint
+lint: ## Lint and spell-check
+	@$(WITH_VENV); ruff check operator devcluster tests examples; \
+	  ruff format --check operator devcluster tests examples; codespell
+
+.PHONY: types
+types: ## Type-check
+	@$(WITH_VENV); mypy
+
+.PHONY: imports
+imports: ## Hold the layers
+	@$(WITH_VENV); lint-imports --no-cache
+
+.PHONY: generate
+generate: ## Write CRDs, their chart copies and the reference from the models
+	@$(WITH_VENV); python -m batchai_operator.model.generate
+
+.PHONY: verify
+verify: ## Fail when anything generated is out of date
+	@$(WITH_VENV); python -m batchai_operator.model.generate --check
+
+.PHONY: lock
+lock: ## Pin the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --group dev --extra storage --python-version 3.11 --universal \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/dev.lock
+	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url -c requirements/dev.lock -o requirements/operator.lock
