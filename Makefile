@@ -111,7 +111,7 @@ verify: ## Fail when anything generated is out of date
 
 .PHONY: lock
 lock: ## Pin the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --group dev --extra storage --python-version 3.11 --universal \
+	uv pip compile -q pyproject.toml --group dev --extra storage --python-version 3.11 --universal \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/dev.lock
-	uv pip compile pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header \
+	uv pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url -c requirements/dev.lock -o requirements/operator.lock

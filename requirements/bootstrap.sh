@@ -36,7 +36,7 @@ if ! python=$(find_python); then
   python=$(find_python) || { say 'batchai: the distribution has no Python 3.11 or newer.'; exit 1; }
 fi
 
-key=$({ cat "$root/requirements/dev.lock" "$root/pyproject.toml"; "$python" -VV; printf '%s' "$root"; } |
+key=$({ cat "$root/requirements/dev.lock"; "$python" -VV; printf '%s' "$root"; } |
   "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:12])')
 venv=$home/venv/$key
 
