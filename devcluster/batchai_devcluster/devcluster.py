@@ -1,0 +1,192 @@
+"""The provider `devcluster`: Kubernetes as processes of this machine.
+
+Called by cli.py. The steps stand in `up` in the order in which they happen; each is recorded in
+state.py before it changes anything outside the cluster's own folder.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from batchai_devcluster import (
+    build,
+    mountpoints,
+    network,
+    nodes,
+    objects,
+    sysctls,
+    teardown,
+)
+from batchai_devcluster.certificates import Authority
+from batchai_devcluster.cgroups import Cgroups
+from batchai_devcluster.controlplane import NAMES, ControlPlane
+from batchai_devcluster.errors import CommandError, DevclusterError
+from batchai_devcluster.images import loading
+from batchai_devcluster.images.ensuring import Images
+from batchai_devcluster.network import Network
+from batchai_devcluster.nodes import Node
+from batchai_devcluster.paths import Paths
+from batchai_devcluster.processes import Processes
+from batchai_devcluster.progress import say, step
+from batchai_devcluster.running import run
+from batchai_devcluster.shape import Shape
+from batchai_devcluster.state import State
+
+
+class Devcluster:
+    """One cluster on this machine."""
+
+    name = "devcluster"
+
+    def __init__(self, paths: Paths) -> None:
+        """Remember where the cluster lies."""
+        self.paths = paths
+        self.cgroups = Cgroups(paths.instance)
+        self.processes = Processes(self.cgroups, paths.logs)
+
+    def up(self, shape: Shape) -> None:
+        """Make the cluster of that shape run; nothing happens when it does already."""
+        state = State.load(self.paths.state)
+        if state and state.complete and shape.fits(state) and self.problem() is None:
+            say(f"The cluster is up: {state.nodes} node(s), {state.gpus} GPU(s) on each.")
+            return
+        if not teardown.is_clean(self.paths, self.cgroups):
+            reason = self.problem() if state and state.complete else "it was not completed"
+            reason = reason or "another shape was asked for"
+            with step(f"Removing the cluster that is there ({reason})"):
+                teardown.tear_down(self.paths, self.cgroups)
+        program = build.ensure(self.paths, self.cgroups)
+        state = State(
+            nodes=shape.nodes or 2,
+            gpus=1 if shape.gpus is None else shape.gpus,
+            instance_type=shape.instance_type,
+            program=str(program),
+            network=network.choose().number,
+            sysctls=sysctls.read(),
+        )
+        state.save(self.paths.state)
+        self._start(state)
+        state.complete = True
+        state.save(self.paths.state)
+
+    def _start(self, state: State) -> None:
+        program = Path(state.program)
+        addresses = Network(state.network)
+        images = Images(self.paths)
+        pause = images.build("pause")
+        self.paths.storage.mkdir(parents=True)
+        self.paths.storage.chmod(0o777)
+        mountpoints.make(list(nodes.MOUNTS))
+        with step("Starting etcd, the API server and its controllers"):
+            sysctls.allow_forwarding()
+            holder = network.set_up(self.processes, self.paths.instance, addresses, state.nodes)
+            authority = Authority(self.paths.pki)
+            plane = ControlPlane(self.paths, program, addresses, self.processes, holder)
+            plane.start_api(authority)
+            admin = authority.issue("admin", "kubernetes-admin", ["system:masters"])
+            authority.kubeconfig(self.paths.kubeconfig, plane.server, admin)
+            self._wait("the API server", self._is_serving, 60, ["etcd", "kube-apiserver"])
+            self.kubectl(["apply", "--filename=-"], stdin=objects.manifest())
+            plane.start_clients(authority)
+        members = self.members(state)
+        labels = {}
+        if state.instance_type:
+            labels["node.kubernetes.io/instance-type"] = state.instance_type
+        with step(f"Starting {state.nodes} node(s)"):
+            for node in members:
+                node.start_containerd(addresses, holder, pause)
+            self._wait("containerd", lambda: all(map(_answers, members)), 30, [])
+            images.load("pause", self)
+            for node in members:
+                node.start_kubelet(authority, addresses, labels)
+                node.start_gpus(state.gpus)
+            everything = [*NAMES, *(name for node in members for name in node.process_names)]
+            self._wait("the nodes", lambda: self._are_ready(state), 120, everything)
+
+    def down(self) -> None:
+        """End the cluster and remove it without trace."""
+        if teardown.is_clean(self.paths, self.cgroups):
+            say("There is no cluster.")
+            return
+        with step("Removing the cluster"):
+            teardown.tear_down(self.paths, self.cgroups)
+
+    def members(self, state: State | None = None) -> list[Node]:
+        """Return the nodes of the cluster that runs; none when none does."""
+        state = state or State.load(self.paths.state)
+        if state is None:
+            return []
+        program = Path(state.program)
+        return [Node(self.paths, program, self.processes, each) for each in range(state.nodes)]
+
+    def problem(self) -> str | None:
+        """Return why the cluster does not work, or None when it does."""
+        state = State.load(self.paths.state)
+        if state is None:
+            return "there is none"
+        expected = [*NAMES, *(name for node in self.members(state) for name in node.process_names)]
+        if state.gpus:
+            expected += [f"{node.name}-gpu-plugin" for node in self.members(state)]
+        for name in expected:
+            if not self.processes.is_alive(name):
+                return f"{name} does not run"
+        return None if self._are_ready(state) else "not every node is ready"
+
+    def kubectl(self, arguments: Sequence[str], stdin: str | None = None) -> str:
+        """Run kubectl against this cluster and return what it prints."""
+        state = State.load(self.paths.state)
+        if state is None:
+            raise DevclusterError("There is no cluster; start one with `up`.")
+        program = Path(state.program) / "kubectl"
+        command = [program, f"--kubeconfig={self.paths.kubeconfig}", "--request-timeout=5s"]
+        return run([*command, *arguments], stdin=stdin, timeout=30)
+
+    def load_image(self, reference: str, archive: Path) -> None:
+        """Put an image into every node that lacks it."""
+        loading.load_archive(reference, archive, self.members())
+
+    def lacks_image(self, reference: str) -> bool:
+        """Tell whether a node lacks an image."""
+        return any(not loading.has(node, reference) for node in self.members())
+
+    def _is_serving(self) -> bool:
+        try:
+            return self.kubectl(["get", "--raw=/readyz"]).strip() == "ok"
+        except CommandError:
+            return False
+
+    def _are_ready(self, state: State) -> bool:
+        """Tell whether every node is ready and offers its GPUs."""
+        columns = (
+            'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}'
+            r" {.status.allocatable.nvidia\.com/gpu}{'\n'}{end}"
+        )
+        try:
+            lines = self.kubectl(["get", "nodes", "--output", columns]).splitlines()
+        except CommandError:
+            return False
+        wanted = f"True {state.gpus}" if state.gpus else "True"
+        return len(lines) == state.nodes and all(line.strip() == wanted for line in lines)
+
+    def _wait(
+        self, what: str, is_there: Callable[[], bool], seconds: int, names: Sequence[str]
+    ) -> None:
+        """Wait for something, but not for processes that have died."""
+        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        while not is_there():
+            for name in names:
+                if time.monotonic() - began > 1 and not self.processes.is_alive(name):
+                    raise DevclusterError(
+                        f"{name} has ended; the end of {self.paths.logs}/{name}.log:\n"
+                        + self.processes.log_tail(name)
+                    )
+            if time.monotonic() > deadline:
+                raise DevclusterError(
+                    f"Waited {seconds} s for {what} in vain; the logs are in {self.paths.logs}"
+                )
+            time.sleep(0.2)
+
+
+def _answers(node: Node) -> bool:
+    return loading.answers(node)

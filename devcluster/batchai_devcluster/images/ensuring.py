@@ -1,0 +1,98 @@
+"""Builds an image when its sources have changed, and sees that every node has it."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from batchai_devcluster.images import docker, sources, table
+from batchai_devcluster.images.bases import Bases
+from batchai_devcluster.images.buildah import Buildah
+from batchai_devcluster.locking import locked
+from batchai_devcluster.paths import Paths
+from batchai_devcluster.progress import step
+
+
+class Nodes(Protocol):
+    """The cluster as far as images matter; both providers are one."""
+
+    def lacks_image(self, reference: str) -> bool:
+        """Tell whether a node lacks an image."""
+
+    def load_image(self, reference: str, archive: Path) -> None:
+        """Put an image into every node that lacks it."""
+
+
+class Images:
+    """Images of one home."""
+
+    def __init__(self, paths: Paths) -> None:
+        """Remember where things are made."""
+        self.paths = paths
+        self.buildah = Buildah(paths)
+        self.bases = Bases(paths, self.buildah)
+
+    def ensure(self, name: str, nodes: Nodes) -> str:
+        """Have an image built and in every node; return its full reference."""
+        image = table.find(name)
+        reference = sources.reference(image)
+        if not nodes.lacks_image(reference):
+            return reference
+        with locked(self.paths.lock("images"), "building an image"):
+            # Another run may have done it while this one waited for the lock.
+            if nodes.lacks_image(reference):
+                self._build(image, reference)
+                self._load(image, reference, nodes)
+        return reference
+
+    def build(self, name: str) -> str:
+        """Have an image built; return its full reference."""
+        image = table.find(name)
+        reference = sources.reference(image)
+        with locked(self.paths.lock("images"), "building an image"):
+            self._build(image, reference)
+        return reference
+
+    def load(self, name: str, nodes: Nodes) -> None:
+        """Put an image that is built into every node."""
+        image = table.find(name)
+        self._load(image, sources.reference(image), nodes)
+
+    def _build(self, image: table.Image, reference: str) -> None:
+        """Build with Docker where an engine answers, else with buildah; unless it is built."""
+        builder_has = docker.has if docker.answers() else self.buildah.has
+        if builder_has(reference):
+            return
+        self.buildah.temporary.mkdir(parents=True, exist_ok=True)
+        with (
+            step(f"Building the image {image.name}") as progress,
+            tempfile.TemporaryDirectory(dir=self.buildah.temporary) as folder,
+        ):
+            dockerfile = sources.stage(image, self.paths, Path(folder))
+            if docker.answers():
+                docker.build(reference, dockerfile, Path(folder), self.paths, progress.note)
+                return
+            arguments = self.bases.arguments_for(dockerfile)
+            self.buildah.stream(
+                "bud",
+                "--layers" if image.keep else "--layers=false",
+                "--pull-never",
+                "--network=host",
+                *self.bases.mounts(),
+                *arguments,
+                f"--tag={reference}",
+                f"--file={dockerfile}",
+                folder,
+                on_line=progress.note,
+            )
+
+    def _load(self, image: table.Image, reference: str, nodes: Nodes) -> None:
+        archive = self.paths.images / "archives" / f"{image.name}.tar"
+        with step(f"Loading the image {image.name} into the nodes"):
+            try:
+                (docker.export if docker.answers() else self.buildah.export)(reference, archive)
+                nodes.load_image(reference, archive)
+            finally:
+                shutil.rmtree(archive.parent, ignore_errors=True)
+            if not image.keep and not docker.answers():
+                self.buildah.remove(reference)

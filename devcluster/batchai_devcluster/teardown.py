@@ -1,0 +1,82 @@
+"""Ends a cluster and removes what is left of one, whole, half made or half dead.
+
+Called by `down`, and by `up` when it finds a cluster that does not work. It asks nothing of the
+cluster's processes, since any of them may be dead or hang, and may be called again at any time.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from batchai_devcluster import mountpoints, network, nodes, sysctls
+from batchai_devcluster.cgroups import Cgroups
+from batchai_devcluster.paths import Paths
+from batchai_devcluster.running import run, succeeds
+from batchai_devcluster.state import State
+
+
+def tear_down(paths: Paths, cgroups: Cgroups) -> None:
+    """Remove everything of the cluster; what is cached stays.
+
+    Raises:
+        DevclusterError: a process or a mount cannot be removed; the message says which.
+    """
+    state = State.load(paths.state)
+    _abort_fuse(cgroups)
+    # The namespaces, and with them all mounts, links and rules of Kubernetes, end here.
+    cgroups.kill()
+    cgroups.remove()
+    network.tear_down(paths.instance)
+    _unmount_below(paths.cluster)
+    if state is not None:
+        sysctls.restore(state.sysctls)
+    mountpoints.remove(list(nodes.MOUNTS))
+    _remove(paths.cluster)
+
+
+def is_clean(paths: Paths, cgroups: Cgroups) -> bool:
+    """Tell whether there is nothing to tear down."""
+    return not (
+        paths.cluster.exists()
+        or cgroups.groups()
+        or succeeds(["ip", "link", "show", "dev", paths.instance])
+        or mountpoints.left(list(nodes.MOUNTS))
+    )
+
+
+def _abort_fuse(cgroups: Cgroups) -> None:
+    """Cut the connections of FUSE mounts that only our nodes see.
+
+    A process that waits for a file system whose server does not answer cannot be killed; cutting
+    the connection makes its call fail.
+    """
+    machine = _fuse_devices(Path("/proc/self/mountinfo"))
+    for process in cgroups.processes():
+        with suppress(OSError):
+            for minor in _fuse_devices(Path(f"/proc/{process}/mountinfo")) - machine:
+                Path(f"/sys/fs/fuse/connections/{minor}/abort").write_text("1")
+
+
+def _fuse_devices(mountinfo: Path) -> set[str]:
+    """Return the minor device numbers of the FUSE mounts in a mount table."""
+    found = set()
+    for line in mountinfo.read_text().splitlines():
+        fields = line.split()
+        kind = fields[fields.index("-") + 1]
+        if kind == "fuse" or kind.startswith(("fuse.", "fuseblk")):
+            found.add(fields[2].split(":")[1])
+    return found
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what was mounted on the machine itself below a folder, innermost first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    below = [point for point in points if point.startswith(f"{folder}{os.sep}")]
+    for point in sorted(below, key=len, reverse=True):
+        run(["umount", "--lazy", point.replace("\\040", " ")])
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder on one file system; a mount that is still there must not lose its files."""
+    if folder.exists():
+        run(["rm", "-rf", "--one-file-system", folder])
