@@ -1,0 +1,77 @@
+"""Where the API server is and how we prove who we are.
+
+Called by `wiring`, once per process. Reads a kubeconfig or the Pod's service account; makes no
+request of its own (except what an exec plugin of the kubeconfig does).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
+
+from batchai_operator.errors import UnavailableError
+
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+@dataclass(frozen=True)
+class Access:
+    """A loaded client configuration and the namespace that goes with it."""
+
+    configuration: Any
+    default_namespace: str
+
+
+async def load_access(kubeconfig: str | None = None, context: str | None = None) -> Access:
+    """Find the API server: a named kubeconfig, `KUBECONFIG`, the Pod we run in, `~/.kube/config`.
+
+    Args:
+        kubeconfig: path, or paths joined by colons; None looks for itself.
+        context: context of the kubeconfig instead of its current one.
+
+    Raises:
+        UnavailableError: nothing usable was found, with what was tried.
+    """
+    configuration = Configuration()
+    chosen = kubeconfig or os.environ.get("KUBECONFIG") or ""
+    try:
+        if not chosen and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            load_incluster_config(client_configuration=configuration)
+            return Access(configuration, _pod_namespace())
+        chosen = chosen or os.path.expanduser(_DEFAULT_KUBECONFIG)  # noqa: PTH111 (a string for the client)
+        await load_kube_config(
+            config_file=chosen,
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+        return Access(configuration, _context_namespace(chosen, context))
+    except (ConfigException, OSError, ValueError) as error:
+        where = f"kubeconfig {chosen}" if chosen else "the Pod's service account"
+        raise UnavailableError(
+            f"No Kubernetes to talk to: {where}: {error}. Set KUBECONFIG, or run inside a Pod."
+        ) from error
+
+
+def _pod_namespace() -> str:
+    try:
+        return _NAMESPACE_FILE.read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def _context_namespace(kubeconfig: str, context: str | None) -> str:
+    contexts, active = list_kube_config_contexts(kubeconfig)
+    for entry in contexts:
+        if context is not None and entry["name"] == context:
+            active = entry
+    return str((active.get("context") or {}).get("namespace") or "default")

@@ -1,0 +1,275 @@
+"""The engine's `ObjectStore` and `Commands` on the official client's REST half, with plain dicts.
+
+Made by `wiring`, used through the ports by the engine, the command line and the probes. One method
+is one request (`list`: one per page; `record`: two when an Event repeats). It never retries: the
+work queue does, with a back-off per object.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Literal, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from batchai_operator import names
+from batchai_operator.engine.ports import EVENTS, ExecStream, Object, Resource
+from batchai_operator.errors import ConflictError
+from batchai_operator.kube import events
+from batchai_operator.kube.access import Access
+from batchai_operator.kube.execution import Execution
+from batchai_operator.kube.failures import connection_errors, error_from
+
+_PAGE = 500
+_MERGE_PATCH = "application/merge-patch+json"
+_APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class KubeClient:
+    """One Kubernetes API server. Use as an async context manager; close it in the loop it ran in.
+
+    Args:
+        access: address and credentials.
+        timeout: seconds that one request may take, connecting included.
+    """
+
+    def __init__(self, access: Access, *, timeout: float = 15) -> None:
+        self._access = access
+        self._api = ApiClient(access.configuration)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5, timeout))
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    @property
+    def default_namespace(self) -> str:
+        """Namespace of the kubeconfig's context, or of the Pod that this process runs in."""
+        return self._access.default_namespace
+
+    @property
+    def requests(self) -> Mapping[tuple[str, str], int]:
+        """Requests so far by (verb, plural or `plural/subresource`)."""
+        return self._counts
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
+        """Return one object (see `ObjectStore`)."""
+        return await self._object("get", "GET", resource, namespace, name)
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> list[Object]:
+        """Return all objects, page by page (see `ObjectStore`)."""
+        query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        found: list[Object] = []
+        while True:
+            page = await self._object("list", "GET", resource, namespace, query=query)
+            # Items of a list carry neither; what reads them later wants to know what they are.
+            head = {"apiVersion": resource.api_version, "kind": resource.kind}
+            found.extend(head | item for item in page["items"])
+            token = page["metadata"].get("continue")
+            if not token:
+                return found
+            query = {**query, "continue": token}
+
+    async def create(
+        self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
+    ) -> Object:
+        """Create an object and return what was stored (see `ObjectStore`)."""
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        return await self._object(
+            "create",
+            "POST",
+            resource,
+            body["metadata"].get("namespace"),
+            query=_write_options(strict=strict, dry_run=dry_run),
+            body=head | body,
+        )
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        body: Object,
+        *,
+        strict: bool = False,
+        dry_run: bool = False,
+    ) -> Object:
+        """Merge into an object and return the result (see `ObjectStore`)."""
+        return await self._object(
+            "patch",
+            "PATCH",
+            resource,
+            namespace,
+            name,
+            query=_write_options(strict=strict, dry_run=dry_run),
+            body=body,
+            content_type=_MERGE_PATCH,
+        )
+
+    async def apply(self, resource: Resource, body: Object) -> Object:
+        """Apply server-side as `names.FIELD_MANAGER`, with force (see `ObjectStore`)."""
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        return await self._object(
+            "apply",
+            "PATCH",
+            resource,
+            body["metadata"].get("namespace"),
+            body["metadata"]["name"],
+            query=_write_options(strict=False, dry_run=False) | {"force": "true"},
+            body=head | body,
+            content_type=_APPLY_PATCH,
+        )
+
+    async def replace(self, resource: Resource, obj: Object) -> Object:
+        """Replace an object at the resource version it carries and return the result.
+
+        Raises:
+            ConflictError: it has another resource version by now.
+        """
+        return await self._object(
+            "update",
+            "PUT",
+            resource,
+            obj["metadata"].get("namespace"),
+            obj["metadata"]["name"],
+            query=_write_options(strict=False, dry_run=False),
+            body=obj,
+        )
+
+    async def replace_status(self, resource: Resource, obj: Object, status: Object) -> Object:
+        """Replace the whole status at the resource version of `obj` (see `ObjectStore`)."""
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        return await self._object(
+            "update",
+            "PUT",
+            resource,
+            obj["metadata"].get("namespace"),
+            obj["metadata"]["name"],
+            subresource="status",
+            query=_write_options(strict=False, dry_run=False),
+            body={**obj, **head, "status": status},
+        )
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        grace_seconds: int | None = None,
+        propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
+    ) -> None:
+        """Ask for the deletion of an object (see `ObjectStore`)."""
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        if grace_seconds is not None:
+            options["gracePeriodSeconds"] = grace_seconds
+        if propagation is not None:
+            options["propagationPolicy"] = propagation
+        await self._object("delete", "DELETE", resource, namespace, name, body=options)
+
+    async def record(
+        self, about: Object, type_: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Write an Event, or count an equal one up (see `ObjectStore`)."""
+        now = datetime.now(UTC)
+        event = events.new_event(about, type_, reason, message, now)
+        try:
+            await self.create(EVENTS, event)
+        except ConflictError:
+            name, namespace = event["metadata"]["name"], event["metadata"]["namespace"]
+            existing = await self.get(EVENTS, name, namespace)
+            await self.patch(EVENTS, name, namespace, events.repetition(existing, now))
+
+    def exec(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> AbstractAsyncContextManager[ExecStream]:
+        """Run a command in a container (see `Commands`)."""
+        self._counts["exec", "pods/exec"] += 1
+        return Execution(self._api, namespace, pod, container, command)
+
+    async def _object(
+        self,
+        verb: str,
+        method: str,
+        resource: Resource,
+        namespace: str | None,
+        name: str | None = None,
+        *,
+        subresource: str = "",
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """Make one request; the answer is a JSON object, whatever was asked."""
+        plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        self._counts[verb, plural] += 1
+        doing = f"{verb} {plural} {name or ''}".rstrip()
+        path = object_path(resource, namespace, name, subresource)
+        wanted = urlencode({key: value for key, value in (query or {}).items() if value})
+        configuration = self._api.configuration
+        headers = await authorization(configuration)
+        headers |= {"Accept": "application/json", "Content-Type": content_type}
+        headers["User-Agent"] = names.FIELD_MANAGER
+        with connection_errors(doing):
+            response = await self._api.rest_client.request(
+                method,
+                f"{configuration.host}{path}{'?' if wanted else ''}{wanted}",
+                headers=headers,
+                body=body,
+                _request_timeout=self._timeout,
+            )
+            content: bytes = await response.read()
+        if response.status >= 300:
+            raise error_from(response.status, content, response.headers, doing)
+        answer: Object = json.loads(content)
+        return answer
+
+
+def object_path(
+    resource: Resource, namespace: str | None, name: str | None, subresource: str = ""
+) -> str:
+    """Return the path of a collection or an object below the API server's address."""
+    group = "api" if "/" not in resource.api_version else "apis"
+    parts = [group, *resource.api_version.split("/")]
+    if namespace is not None and resource.namespaced:
+        parts += ["namespaces", namespace]
+    parts.append(resource.plural)
+    parts += [part for part in (name, subresource) if part]
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+async def authorization(configuration: Configuration) -> dict[str, str]:
+    """Return the header with the bearer token, read again when its file has aged; may be empty."""
+    bearer = (await configuration.auth_settings()).get("BearerToken")
+    return {"Authorization": bearer["value"]} if bearer else {}
+
+
+def _write_options(*, strict: bool, dry_run: bool) -> dict[str, str]:
+    options = {"fieldManager": names.FIELD_MANAGER}
+    if strict:
+        options["fieldValidation"] = "Strict"
+    if dry_run:
+        options["dryRun"] = "All"
+    return options
