@@ -20,7 +20,7 @@ from kubernetes.aio.config import (
 from batchai_operator.errors import UnavailableError
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_DEFAULT_KUBECONFIG = "~/.kube/config"
+_DEFAULT_KUBECONFIG = str(Path("~/.kube/config").expanduser())
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
         if not chosen and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
             load_incluster_config(client_configuration=configuration)
             return Access(configuration, _pod_namespace())
-        chosen = chosen or os.path.expanduser(_DEFAULT_KUBECONFIG)  # noqa: PTH111 (a string for the client)
+        chosen = chosen or _DEFAULT_KUBECONFIG
         await load_kube_config(
             config_file=chosen,
             context=context,
