@@ -92,6 +92,30 @@ def ensure(paths: Paths, cgroups: Cgroups) -> Path:
     return target
 
 
+def ensure_kubectl(paths: Paths, cgroups: Cgroups) -> None:
+    """Compile kubectl alone, for a cluster whose other programs come from elsewhere."""
+    if is_built(paths):
+        toolchain.link(paths.bin / "kubectl", folder(paths) / "kubectl")
+        return
+    target = paths.programs / f"kubectl-{pins.KUBERNETES}" / "kubectl"
+    if not target.exists():
+        root = toolchain.ensure_go(paths)
+        go = _Go(root, toolchain.go_environment(paths, root), cgroups)
+        fresh = target.with_suffix(".new")
+        command = go.command("build", "-v", *go.flags(), "-o", str(fresh))
+        with step(f"Compiling kubectl {pins.KUBERNETES}") as progress:
+            stream(
+                [*command, "k8s.io/kubernetes/cmd/kubectl"],
+                progress.step,
+                cgroups=cgroups,
+                environment=go.environment,
+                folder=SOURCES,
+            )
+        fresh.replace(target)
+        drop_caches(paths)
+    toolchain.link(paths.bin / "kubectl", target)
+
+
 def drop_caches(paths: Paths) -> None:
     """Remove Go's build and module caches, which nothing needs once all is built."""
     shutil.rmtree(paths.build, ignore_errors=True)
@@ -108,9 +132,7 @@ def _compile(go: _Go, target: Path) -> None:
 
     command = go.command("build", "-v", *go.flags(), "-o", str(target / "kube"), ".")
     try:
-        stream(
-            command, on_line, cgroups=go.cgroups, environment=go.environment, folder=SOURCES
-        )
+        stream(command, on_line, cgroups=go.cgroups, environment=go.environment, folder=SOURCES)
     except BaseException:
         progress.abandon()
         raise
@@ -145,4 +167,3 @@ def _stale_packages(go: _Go, target: Path) -> frozenset[str]:
     names = listing.read_text().split()
     listing.unlink()
     return frozenset(names)
-

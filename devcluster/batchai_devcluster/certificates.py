@@ -5,7 +5,7 @@ user and groups from their subject) and etcd's peers.
 """
 
 import base64
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFETIME = datetime.timedelta(days=3650)
+_LIFETIME = dt.timedelta(days=3650)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _subject(user: str, groups: Sequence[str]) -> x509.Name:
 def _builder(
     subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -137,7 +137,7 @@ def _builder(
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         # A clock that is set back a little must not make the certificate invalid.
-        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + _LIFETIME)
     )
 

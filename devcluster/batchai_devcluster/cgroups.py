@@ -123,6 +123,19 @@ class Cgroups:
             _set_freezer(folder, "THAWED")
             time.sleep(0.05)
 
+    def of_nodes(self) -> frozenset[str]:
+        """Return the groups that `make_for_node` made: those that other groups' names extend."""
+        names = self.groups()
+        return frozenset(
+            name for name in names if any(other.startswith(f"{name}-") for other in names)
+        )
+
+    def remove_top(self) -> None:
+        """Remove the top group from every hierarchy in which it is empty."""
+        for hierarchy in self.hierarchies():
+            with suppress(OSError):
+                (hierarchy / self.name).rmdir()
+
     def remove(self, group: str = "") -> None:
         """Remove a group and all below it from every hierarchy; it must hold no process."""
         for hierarchy in self.hierarchies():

@@ -14,6 +14,9 @@ from batchai_devcluster import (
     network,
     nodes,
     objects,
+    preflight,
+    preparing,
+    streaming,
     sysctls,
     teardown,
 )
@@ -44,23 +47,33 @@ class Devcluster:
         self.cgroups = Cgroups(paths.instance)
         self.processes = Processes(self.cgroups, paths.logs)
 
-    def up(self, shape: Shape) -> None:
-        """Make the cluster of that shape run; nothing happens when it does already."""
-        state = State.load(self.paths.state)
-        if state and state.complete and shape.fits(state) and self.problem() is None:
-            say(f"The cluster is up: {state.nodes} node(s), {state.gpus} GPU(s) on each.")
-            return
+    def announce(self) -> list[str]:
+        """Return what `up` is about to do and how long that takes."""
+        lines = preparing.announce(self.paths)
         if not teardown.is_clean(self.paths, self.cgroups):
-            reason = self.problem() if state and state.complete else "it was not completed"
-            reason = reason or "another shape was asked for"
-            with step(f"Removing the cluster that is there ({reason})"):
-                teardown.tear_down(self.paths, self.cgroups)
-        program = build.ensure(self.paths, self.cgroups)
+            lines.append("Remove the cluster that is there: it does not work or differs (seconds).")
+        lines.append("Start the cluster: about 20 seconds.")
+        return lines
+
+    def is_up(self, shape: Shape) -> bool:
+        """Tell whether a cluster of that shape runs and works."""
+        state = State.load(self.paths.state)
+        if state is None or not state.complete or not shape.fits(state):
+            return False
+        return state.program == str(build.folder(self.paths)) and self.problem() is None
+
+    def up(self, shape: Shape) -> None:
+        """Make a cluster of that shape run, in place of whatever is there."""
+        preflight.check(self.paths, built=build.is_built(self.paths))
+        preparing.prepare(self.paths)
+        earlier = State.load(self.paths.state)
+        if not teardown.is_clean(self.paths, self.cgroups):
+            self._remove()
         state = State(
-            nodes=shape.nodes or 2,
-            gpus=1 if shape.gpus is None else shape.gpus,
-            instance_type=shape.instance_type,
-            program=str(program),
+            nodes=shape.nodes or (earlier.nodes if earlier else 2),
+            gpus=shape.gpus if shape.gpus is not None else (earlier.gpus if earlier else 1),
+            instance_type=shape.instance_type or (earlier.instance_type if earlier else ""),
+            program=str(build.folder(self.paths)),
             network=network.choose().number,
             sysctls=sysctls.read(),
         )
@@ -69,10 +82,23 @@ class Devcluster:
         state.complete = True
         state.save(self.paths.state)
 
+    def down(self) -> None:
+        """End the cluster and remove it without trace."""
+        preflight.need_root()
+        streaming.end_abandoned_work(self.cgroups, all_of_it=True)
+        if teardown.is_clean(self.paths, self.cgroups):
+            say("There is no cluster.")
+            return
+        self._remove()
+
+    def _remove(self) -> None:
+        with step("Removing the cluster that is there"):
+            teardown.tear_down(self.paths, self.cgroups)
+
     def _start(self, state: State) -> None:
         program = Path(state.program)
         addresses = Network(state.network)
-        images = Images(self.paths)
+        images = Images(self.paths, with_docker=False)
         pause = images.build("pause")
         self.paths.storage.mkdir(parents=True)
         self.paths.storage.chmod(0o777)
@@ -95,21 +121,13 @@ class Devcluster:
         with step(f"Starting {state.nodes} node(s)"):
             for node in members:
                 node.start_containerd(addresses, holder, pause)
-            self._wait("containerd", lambda: all(map(_answers, members)), 30, [])
+            self._wait("containerd", lambda: all(map(loading.answers, members)), 30, [])
             images.load("pause", self)
             for node in members:
                 node.start_kubelet(authority, addresses, labels)
                 node.start_gpus(state.gpus)
             everything = [*NAMES, *(name for node in members for name in node.process_names)]
             self._wait("the nodes", lambda: self._are_ready(state), 120, everything)
-
-    def down(self) -> None:
-        """End the cluster and remove it without trace."""
-        if teardown.is_clean(self.paths, self.cgroups):
-            say("There is no cluster.")
-            return
-        with step("Removing the cluster"):
-            teardown.tear_down(self.paths, self.cgroups)
 
     def members(self, state: State | None = None) -> list[Node]:
         """Return the nodes of the cluster that runs; none when none does."""
@@ -138,7 +156,11 @@ class Devcluster:
         if state is None:
             raise DevclusterError("There is no cluster; start one with `up`.")
         program = Path(state.program) / "kubectl"
-        command = [program, f"--kubeconfig={self.paths.kubeconfig}", "--request-timeout=5s"]
+        command: list[str | Path] = [
+            program,
+            f"--kubeconfig={self.paths.kubeconfig}",
+            "--request-timeout=5s",
+        ]
         return run([*command, *arguments], stdin=stdin, timeout=30)
 
     def load_image(self, reference: str, archive: Path) -> None:
@@ -186,7 +208,3 @@ class Devcluster:
                     f"Waited {seconds} s for {what} in vain; the logs are in {self.paths.logs}"
                 )
             time.sleep(0.2)
-
-
-def _answers(node: Node) -> bool:
-    return loading.answers(node)

@@ -60,14 +60,13 @@ def stream(
                 last.append(line.rstrip())
                 on_line(line.rstrip())
             code = process.wait()
-        except BaseException:
+        finally:
+            # After an interruption the program itself, otherwise what it may have left running.
             cgroups.kill(group.name)
             process.wait()
-            raise
-        finally:
             with suppress(OSError):
                 group.rmdir()
-                cgroups.top.rmdir()
+            cgroups.remove_top()
     if code != 0:
         raise CommandError(words, code, "\n".join(last))
 
@@ -76,12 +75,18 @@ def end_abandoned_work(cgroups: Cgroups, *, all_of_it: bool = False) -> None:
     """End long programs whose starter has died, or with `all_of_it` every one but our own."""
     own = _group_of(os.getpid())
     for group in cgroups.groups():
-        if not group.startswith(_PREFIX) or group == own:
+        if not is_work(group) or group == own:
             continue
         process = group.removeprefix(_PREFIX).split("-")[0]
         if all_of_it or _group_of(int(process)) != group:
             cgroups.kill(group)
             cgroups.remove(group)
+    cgroups.remove_top()
+
+
+def is_work(group: str) -> bool:
+    """Tell whether a group is that of a long program, not of a part of the cluster."""
+    return group.startswith(_PREFIX)
 
 
 def _group_of(process: int) -> str:

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from batchai_devcluster import mountpoints, network, nodes, sysctls
+from batchai_devcluster import mountpoints, network, nodes, streaming, sysctls
 from batchai_devcluster.cgroups import Cgroups
 from batchai_devcluster.paths import Paths
 from batchai_devcluster.running import run, succeeds
@@ -24,8 +24,7 @@ def tear_down(paths: Paths, cgroups: Cgroups) -> None:
     state = State.load(paths.state)
     _abort_fuse(cgroups)
     # The namespaces, and with them all mounts, links and rules of Kubernetes, end here.
-    cgroups.kill()
-    cgroups.remove()
+    _kill(cgroups)
     network.tear_down(paths.instance)
     _unmount_below(paths.cluster)
     if state is not None:
@@ -38,10 +37,25 @@ def is_clean(paths: Paths, cgroups: Cgroups) -> bool:
     """Tell whether there is nothing to tear down."""
     return not (
         paths.cluster.exists()
-        or cgroups.groups()
+        or _groups(cgroups)
         or succeeds(["ip", "link", "show", "dev", paths.instance])
         or mountpoints.left(list(nodes.MOUNTS))
     )
+
+
+def _groups(cgroups: Cgroups) -> list[str]:
+    """Return the cluster's groups; those of builds that go on beside it are not the cluster's."""
+    return [name for name in cgroups.groups() if not streaming.is_work(name)]
+
+
+def _kill(cgroups: Cgroups) -> None:
+    """End every process, the kubelets before their Pods so that they start no new ones."""
+    for name in sorted(_groups(cgroups), key=lambda name: name in cgroups.of_nodes()):
+        cgroups.kill(name)
+    for name in _groups(cgroups):
+        cgroups.kill(name)
+        cgroups.remove(name)
+    cgroups.remove_top()
 
 
 def _abort_fuse(cgroups: Cgroups) -> None:

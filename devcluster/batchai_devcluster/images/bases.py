@@ -23,6 +23,7 @@ GO_ROOT = "/usr/local/go"
 GO_CACHE = "/root/.cache/go-build"
 GO_MODULES = "/go/pkg/mod"
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Pip must be able to install into the image's own Python, as it can in the official images.
 _UNMANAGED = "--customize-hook=rm -f $1/usr/lib/python3*/EXTERNALLY-MANAGED"
 
@@ -73,7 +74,7 @@ class Bases:
         if not self.buildah.has(reference):
             lines = (
                 f"FROM {base}\n"
-                f"ENV PATH={GO_ROOT}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+                f"ENV PATH={GO_ROOT}/bin:{_PATH}"
                 f" GOROOT={GO_ROOT} GOTOOLCHAIN=local GOMODCACHE={GO_MODULES} GOCACHE={GO_CACHE}"
                 " GOFLAGS=-modcacherw\n"
             )
@@ -87,7 +88,9 @@ class Bases:
         if not self.buildah.has(reference):
             node = toolchain.ensure_node(self.paths)
             archive = self.buildah.temporary / "node"
-            shutil.copytree(node, archive, symlinks=True, dirs_exist_ok=True)
+            # Headers for compiling add-ons would be half of the files.
+            without = shutil.ignore_patterns("include", "share", "__pycache__", "*.py")
+            shutil.copytree(node, archive, symlinks=True, ignore=without, dirs_exist_ok=True)
             lines = (
                 f"FROM {base}\nCOPY node /usr/local\n"
                 "ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n"

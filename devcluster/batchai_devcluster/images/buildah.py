@@ -4,6 +4,7 @@ It runs in a mount namespace of its own too, since its storage driver leaves a m
 nobody ever removes otherwise.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,6 +33,13 @@ class Buildah:
         self.temporary.mkdir(parents=True, exist_ok=True)
         places = [f"--root={self.storage}", f"--runroot={self.storage}.run"]
         return ["unshare", "--mount", "--", "buildah", *places, *arguments]
+
+    def tidy(self) -> None:
+        """Remove what an interrupted build left; the caller holds the lock on images."""
+        shutil.rmtree(self.temporary, ignore_errors=True)
+        if self.storage.exists():
+            self.call("rm", "--all")
+        self.temporary.mkdir(parents=True, exist_ok=True)
 
     def call(self, *arguments: str | Path) -> str:
         """Run buildah and return what it prints."""

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from batchai_devcluster.images import docker, sources, table
+from batchai_devcluster import docker
+from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.bases import Bases
 from batchai_devcluster.images.buildah import Buildah
 from batchai_devcluster.locking import locked
@@ -26,9 +27,10 @@ class Nodes(Protocol):
 class Images:
     """Images of one home."""
 
-    def __init__(self, paths: Paths) -> None:
-        """Remember where things are made."""
+    def __init__(self, paths: Paths, *, with_docker: bool) -> None:
+        """Remember where things are made, and whether a Docker engine builds them."""
         self.paths = paths
+        self.with_docker = with_docker
         self.buildah = Buildah(paths)
         self.bases = Bases(paths, self.buildah)
 
@@ -59,17 +61,17 @@ class Images:
         self._load(image, sources.reference(image), nodes)
 
     def _build(self, image: table.Image, reference: str) -> None:
-        """Build with Docker where an engine answers, else with buildah; unless it is built."""
-        builder_has = docker.has if docker.answers() else self.buildah.has
+        """Build an image unless it is built."""
+        builder_has = docker.has if self.with_docker else self.buildah.has
         if builder_has(reference):
             return
-        self.buildah.temporary.mkdir(parents=True, exist_ok=True)
+        self.buildah.tidy()
         with (
             step(f"Building the image {image.name}") as progress,
             tempfile.TemporaryDirectory(dir=self.buildah.temporary) as folder,
         ):
             dockerfile = sources.stage(image, self.paths, Path(folder))
-            if docker.answers():
+            if self.with_docker:
                 docker.build(reference, dockerfile, Path(folder), self.paths, progress.note)
                 return
             arguments = self.bases.arguments_for(dockerfile)
@@ -90,9 +92,9 @@ class Images:
         archive = self.paths.images / "archives" / f"{image.name}.tar"
         with step(f"Loading the image {image.name} into the nodes"):
             try:
-                (docker.export if docker.answers() else self.buildah.export)(reference, archive)
+                (docker.export if self.with_docker else self.buildah.export)(reference, archive)
                 nodes.load_image(reference, archive)
             finally:
                 shutil.rmtree(archive.parent, ignore_errors=True)
-            if not image.keep and not docker.answers():
+            if not image.keep and not self.with_docker:
                 self.buildah.remove(reference)
