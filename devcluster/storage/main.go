@@ -1,0 +1,178 @@
+// Program storage stands in for Azure's two storage drivers on a development cluster.
+//
+//	storage node        the CSI node plugin of blob.csi.azure.com and file.csi.azure.com
+//	storage mount       serves one mount (started by `node`, not by people)
+//	storage admin ...   shares, containers, files and faults (see admin/)
+//
+// Nothing in production uses it. README.md lists the contract that it keeps.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"batchai.dev/devcluster/storage/account"
+	"batchai.dev/devcluster/storage/admin"
+	"batchai.dev/devcluster/storage/blobfs"
+	"batchai.dev/devcluster/storage/contract"
+	"batchai.dev/devcluster/storage/mounting"
+	"batchai.dev/devcluster/storage/plugin"
+	"batchai.dev/devcluster/storage/sharefs"
+)
+
+const usage = `usage: storage node [flags]
+       storage admin share create NAME | container create NAME
+       storage admin put PLACE <tar | get PLACE >tar | ls PLACE | rm PLACE
+       storage admin fault SHARE hang|eio|full|clear [SECONDS]
+PLACE is share/NAME[/PATH] or container/NAME[/PATH]`
+
+var errUsage = errors.New(usage)
+
+func main() {
+	log.SetFlags(log.LstdFlags | log.LUTC)
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		if errors.Is(err, errUsage) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(arguments []string) error {
+	if len(arguments) == 0 {
+		return errUsage
+	}
+	switch arguments[0] {
+	case "node":
+		return node(arguments[1:])
+	case "mount":
+		return mounting.Serve(os.Stdin, os.Stdout, func(spec mounting.Spec) (mounting.Served, error) {
+			if spec.Share != nil {
+				return sharefs.Mount(spec)
+			}
+			return blobfs.Mount(spec)
+		})
+	case "admin":
+		return administer(arguments[1:])
+	}
+	return errUsage
+}
+
+// setting returns a variable of the environment or its default.
+func setting(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func configured() (plugin.Storage, error) {
+	accounts, err := account.ParseAccounts(os.Getenv("AZURITE_ACCOUNTS"))
+	if err == nil && len(accounts) == 0 {
+		err = errors.New("AZURITE_ACCOUNTS names no account")
+	}
+	return plugin.Storage{
+		Accounts:     accounts,
+		Shares:       account.Shares{Root: setting("STORAGE_DATA", "/data")},
+		BlobEndpoint: setting("STORAGE_BLOB_ENDPOINT", "http://azurite.batchai-storage:10000/{account}"),
+		Caches:       setting("STORAGE_CACHES", "/caches"),
+	}, err
+}
+
+func node(arguments []string) error {
+	flags := flag.NewFlagSet("node", flag.ContinueOnError)
+	name := flags.String("node", os.Getenv("NODE_NAME"), "name of this node")
+	root := flags.String("kubelet-root", "/var/lib/kubelet", "the kubelet's folder, at the same path here")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	storage, err := configured()
+	if err != nil {
+		return err
+	}
+	secrets, err := plugin.NewAPIServer()
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	children := &mounting.Children{Command: []string{self, "mount"}}
+	failed := make(chan error, 8)
+	for _, driver := range []string{contract.BlobDriver, contract.ShareDriver} {
+		served := &plugin.Node{Driver: driver, NodeID: *name, Storage: storage, Secrets: secrets, Mounter: children}
+		stop, err := plugin.Serve(served, *root, *root, failed)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	stopping := make(chan os.Signal, 1)
+	signal.Notify(stopping, syscall.SIGTERM, syscall.SIGINT)
+	select {
+	case err := <-failed:
+		children.Close()
+		return err
+	case <-stopping:
+		log.Print("stopping; what is mounted now answers nobody until its Pod is made anew")
+		children.Close()
+		return nil
+	}
+}
+
+func administer(arguments []string) error {
+	storage, err := configured()
+	if err != nil {
+		return err
+	}
+	// The first account by name; the stand-in of a cluster has one.
+	names := make([]string, 0, len(storage.Accounts))
+	for name := range storage.Accounts {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	name := setting("STORAGE_ACCOUNT", names[0])
+	if len(storage.Accounts[name]) == 0 {
+		return fmt.Errorf("there is no account %q", name)
+	}
+	a := admin.Admin{
+		Account: name, Key: storage.Accounts[name][0], Shares: storage.Shares,
+		BlobEndpoint: storage.BlobEndpoint, Out: os.Stdout,
+	}
+	ctx := context.Background()
+	verb, rest := strings.Join(arguments[:min(2, len(arguments))], " "), arguments[min(2, len(arguments)):]
+	switch {
+	case verb == "share create" && len(rest) == 1:
+		return a.CreateShare(rest[0])
+	case verb == "container create" && len(rest) == 1:
+		return a.CreateContainer(ctx, rest[0])
+	case len(arguments) == 2 && arguments[0] == "put":
+		return a.Put(ctx, arguments[1], os.Stdin)
+	case len(arguments) == 2 && arguments[0] == "get":
+		return a.Get(ctx, arguments[1])
+	case len(arguments) == 2 && arguments[0] == "ls":
+		return a.List(ctx, arguments[1])
+	case len(arguments) == 2 && arguments[0] == "rm":
+		return a.Remove(ctx, arguments[1])
+	case len(arguments) >= 3 && len(arguments) <= 4 && arguments[0] == "fault":
+		seconds := 0
+		if len(arguments) == 4 {
+			if seconds, err = strconv.Atoi(arguments[3]); err != nil {
+				return fmt.Errorf("%q is no number of seconds", arguments[3])
+			}
+		}
+		return a.Fault(arguments[1], arguments[2], seconds)
+	}
+	return errUsage
+}
