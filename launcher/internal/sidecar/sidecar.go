@@ -36,6 +36,7 @@ type sidecar struct {
 	times    timing.Timing
 	journal  *journal.Journal
 	fifos    map[string]int
+	launcher *os.File // The launcher's lock, once it is ours.
 	stop     chan os.Signal
 	stopped  bool
 	hurry    chan struct{} // The job has ended.
@@ -151,8 +152,9 @@ func (s *sidecar) awaitLauncher() bool {
 	for {
 		started := layout.Exists(s.where.Started())
 		if started {
-			// Never released: no second launcher may begin now.
-			if _, err := layout.Lock(s.where.LauncherLock(), false, false); err == nil {
+			// Kept, never released: no second launcher may begin now.
+			if lock, err := layout.Lock(s.where.LauncherLock(), false, false); err == nil {
+				s.launcher = lock
 				return true
 			}
 		}
