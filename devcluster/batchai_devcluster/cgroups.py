@@ -38,10 +38,17 @@ class Cgroups:
     @staticmethod
     def hierarchies() -> list[Path]:
         """Return the mount points of all hierarchies that containers use."""
-        if Cgroups.is_v2():
-            return [ROOT]
         mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
-        return sorted(Path(fields[1]) for fields in mounts if fields[2] == "cgroup")
+        return sorted({Path(fields[1]) for fields in mounts if fields[2] == "cgroup"}) or [ROOT]
+
+    @staticmethod
+    def everywhere() -> list[Path]:
+        """Return the mount points of all hierarchies.
+
+        Beside those of v1 there may be a v2 one for systemd's own use, in which runc leaves groups.
+        """
+        mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+        return sorted({Path(fields[1]) for fields in mounts if fields[2].startswith("cgroup")})
 
     @staticmethod
     def tracking() -> Path:
@@ -83,6 +90,11 @@ class Cgroups:
                 for setting in ("cpuset.cpus", "cpuset.mems"):
                     _inherit(folder, setting)
         return f"/{self.name}/{node}"
+
+    def others(self) -> list[str]:
+        """Return the top groups of clusters of other homes that are on this machine."""
+        names = (entry.name for entry in self.tracking().iterdir() if entry.is_dir())
+        return [name for name in names if name.startswith("batchai") and name != self.name]
 
     def processes(self, group: str = "") -> list[int]:
         """Return the process ids in a group and all below it; empty when it does not exist."""
@@ -132,13 +144,13 @@ class Cgroups:
 
     def remove_top(self) -> None:
         """Remove the top group from every hierarchy in which it is empty."""
-        for hierarchy in self.hierarchies():
+        for hierarchy in self.everywhere():
             with suppress(OSError):
                 (hierarchy / self.name).rmdir()
 
     def remove(self, group: str = "") -> None:
         """Remove a group and all below it from every hierarchy; it must hold no process."""
-        for hierarchy in self.hierarchies():
+        for hierarchy in self.everywhere():
             for folder, _, _ in os.walk(hierarchy / self.name / group, topdown=False):
                 _remove_folder(Path(folder))
 

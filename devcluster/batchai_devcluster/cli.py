@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from types import FrameType
 
-from batchai_devcluster import packages, preflight, preparing, provider, traces
+from batchai_devcluster import packages, preflight, preparing, provider, release, traces
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.ensuring import Images
@@ -30,11 +30,15 @@ def main(words: Sequence[str]) -> int:
     # The programs used here lie in folders that not everybody's PATH holds.
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{packages.SEARCHED}"
     paths = Paths.from_environment()
-    # These two hand all their words on, so that they need no `--`.
-    if words and words[0] in ("kubectl", "helm"):
-        return _pass_on(paths, words[0], words[1:])
-    chosen = _parser().parse_args(words)
     try:
+        # These hand all their words on, so that they need no `--`.
+        if words and words[0] in ("kubectl", "helm"):
+            return _pass_on(paths, words[0], words[1:])
+        if words and words[0] == "storage":
+            from batchai_devcluster.storage import cli as storage  # noqa: PLC0415
+
+            return storage.main(paths, _working(paths), words[1:])
+        chosen = _parser().parse_args(words)
         return int(chosen.verb(paths, chosen) or 0)
     except DevclusterError as error:
         say(f"\n{error}")
@@ -69,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         verbs.add_parser(name, help=text).set_defaults(verb=verb)
     for name in ("kubectl", "helm"):
         verbs.add_parser(name, help=f"run {name} against the cluster", add_help=False)
+    verbs.add_parser("storage", help="shares and containers to test with", add_help=False)
+
+    install = verbs.add_parser("install", help="install the operator of this checkout by its chart")
+    install.add_argument("--blob-endpoint", default="", help="blob storage, with `{account}` in it")
+    install.set_defaults(verb=_install)
 
     image = verbs.add_parser("image", help="build images and put them into the nodes")
     actions = image.add_subparsers(required=True, metavar="ACTION")
@@ -140,14 +149,29 @@ def _env(paths: Paths, _: argparse.Namespace) -> None:
 
 
 def _image_ensure(paths: Paths, chosen: argparse.Namespace) -> int:
-    cluster = provider.choose(paths, chosen.provider)
-    problem = cluster.problem()
-    if problem:
-        raise DevclusterError(f"The cluster does not work ({problem}); run `up` first.")
+    cluster = _working(paths, chosen.provider)
     images = Images(paths, with_docker=cluster.name == "kind")
     for name in chosen.names:
         print(images.ensure(name, cluster), flush=True)
     return 0
+
+
+def _install(paths: Paths, chosen: argparse.Namespace) -> None:
+    cluster = _working(paths, chosen.provider)
+    print(release.install(paths, cluster, blob_endpoint=chosen.blob_endpoint).operator)
+
+
+def _working(paths: Paths, wanted: str = "auto") -> provider.Provider:
+    """Return the cluster that runs.
+
+    Raises:
+        DevclusterError: there is none that works.
+    """
+    cluster = provider.choose(paths, wanted)
+    problem = cluster.problem()
+    if problem:
+        raise DevclusterError(f"The cluster does not work ({problem}); run `up` first.")
+    return cluster
 
 
 def _image_reference(_: Paths, chosen: argparse.Namespace) -> None:

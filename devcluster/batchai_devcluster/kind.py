@@ -35,7 +35,7 @@ class Kind:
             return ["The kind cluster is there; this takes seconds."]
         return [
             f"Docker answers, so the cluster is made by kind ({pins.KIND_MODULE}).",
-            "The first time, kind and kubectl are compiled and a node image is pulled (10 minutes).",
+            "At first kind and kubectl are compiled and a node image is pulled (10 minutes).",
         ]
 
     def is_up(self, shape: Shape) -> bool:

@@ -7,10 +7,7 @@ the last cluster to go can remove exactly those.
 from contextlib import suppress
 from pathlib import Path
 
-from batchai_devcluster.cgroups import Cgroups
-
 _MARK = ".made-by-batchai-devcluster"
-_PREFIX = "batchai"
 
 
 def make(paths: list[str]) -> None:
@@ -24,11 +21,9 @@ def make(paths: list[str]) -> None:
 def remove(paths: list[str]) -> None:
     """Remove the folders that carry the mark and nothing else.
 
-    A folder that another cluster's nodes cover stays: removing it would take their mounts away.
+    Only for the last cluster: a folder that another cluster's nodes cover must stay, since removing
+    it would take their mounts away.
     """
-    tracking = Cgroups.tracking()
-    if any(entry.name.startswith(_PREFIX) and entry.is_dir() for entry in tracking.iterdir()):
-        return
     for path in map(Path, paths):
         mark = path / _MARK
         if mark.exists() and [entry.name for entry in path.iterdir()] == [_MARK]:

@@ -27,9 +27,11 @@ def tear_down(paths: Paths, cgroups: Cgroups) -> None:
     _kill(cgroups)
     network.tear_down(paths.instance)
     _unmount_below(paths.cluster)
-    if state is not None:
-        sysctls.restore(state.sysctls)
-    mountpoints.remove(list(nodes.MOUNTS))
+    # Clusters of other homes share these with ours; the last one to go cleans up.
+    if not cgroups.others():
+        if state is not None:
+            sysctls.restore(state.sysctls)
+        mountpoints.remove(list(nodes.MOUNTS))
     _remove(paths.cluster)
 
 
@@ -39,7 +41,7 @@ def is_clean(paths: Paths, cgroups: Cgroups) -> bool:
         paths.cluster.exists()
         or _groups(cgroups)
         or succeeds(["ip", "link", "show", "dev", paths.instance])
-        or mountpoints.left(list(nodes.MOUNTS))
+        or (mountpoints.left(list(nodes.MOUNTS)) and not cgroups.others())
     )
 
 

@@ -38,6 +38,8 @@ def go_environment(paths: Paths, root: Path) -> Mapping[str, str]:
 
     Only where modules come from (`GOPROXY` and its kin) is taken from the caller.
     """
+    temporary = paths.build / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
     cleared = [name for name in os.environ if name.startswith(("GO", "CGO_"))]
     kept = {"GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH"}
     return {
@@ -46,6 +48,7 @@ def go_environment(paths: Paths, root: Path) -> Mapping[str, str]:
         "GOTOOLCHAIN": "local",
         "GOCACHE": str(paths.build / "go-build"),
         "GOMODCACHE": str(paths.build / "go-mod"),
+        "GOTMPDIR": str(temporary),
         "GOPATH": str(paths.build / "go"),
         # Without this flag the module cache is read-only and cannot be removed with ease.
         "GOFLAGS": "-modcacherw -buildvcs=false",

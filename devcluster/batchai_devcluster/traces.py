@@ -54,7 +54,7 @@ _PLACES = (
     "/var/lib/etcd",
 )
 #: Temporary files of theirs.
-_TEMPORARY = ("tmp/mmdebstrap.*", "var/tmp/buildah*", "var/tmp/storage*", "tmp/go-build*")
+_TEMPORARY = ("tmp/mmdebstrap.*", "var/tmp/buildah*", "var/tmp/storage*")
 
 
 def take(paths: Paths) -> Snapshot:
@@ -123,6 +123,9 @@ def _processes(paths: Paths) -> list[str]:
             process = int(folder.name)
             groups = (folder / "cgroup").read_text()
             name = (folder / "comm").read_text().strip()
+            if not (folder / "cmdline").read_bytes():
+                # A thread of the kernel, or a process that has ended and waits for its parent.
+                continue
             if process in ours or (name in _PROGRAMS and "/batchai" not in groups):
                 found.append(f"{process} {name}")
     return found
@@ -136,7 +139,7 @@ def _mounts() -> list[str]:
 def _groups() -> list[str]:
     """Return the names of our groups and of kubelets' in every hierarchy."""
     found = []
-    for hierarchy in Cgroups.hierarchies():
+    for hierarchy in Cgroups.everywhere():
         for pattern in ("batchai*", "kubepods*", "buildah*", "crio*"):
             found += [str(path) for path in hierarchy.glob(pattern)]
     return sorted(found)
