@@ -132,7 +132,7 @@ class ObjectStore(Protocol):
         uid: str | None = None,
         grace_seconds: int | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
-    ) -> None:
+    ) -> Object | None:
         """Ask for the deletion of an object.
 
         Args:
@@ -142,6 +142,9 @@ class ObjectStore(Protocol):
             uid: delete only this incarnation of the name.
             grace_seconds: grace period instead of the object's own.
             propagation: what happens to its dependents, instead of the server's default.
+
+        Returns:
+            The object while it lingers (grace period, finalizers), None when it is gone.
 
         Raises:
             NotFoundError: there is none of that name.

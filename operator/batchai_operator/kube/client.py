@@ -178,7 +178,7 @@ class KubeClient:
         uid: str | None = None,
         grace_seconds: int | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] | None = None,
-    ) -> None:
+    ) -> Object | None:
         """Ask for the deletion of an object (see `ObjectStore`)."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if uid is not None:
@@ -187,7 +187,12 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_seconds
         if propagation is not None:
             options["propagationPolicy"] = propagation
-        await self._object("delete", "DELETE", resource, namespace, name, body=options)
+        answer = await self._object("delete", "DELETE", resource, namespace, name, body=options)
+        # With a grace period or finalizers the answer is the object, otherwise a `Status` (or, for
+        # some kinds, the object as it was).
+        metadata = answer.get("metadata") or {}
+        stays = grace_seconds != 0 or bool(metadata.get("finalizers"))
+        return answer if "deletionTimestamp" in metadata and stays else None
 
     async def record(
         self, about: Object, type_: Literal["Normal", "Warning"], reason: str, message: str

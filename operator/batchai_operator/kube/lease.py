@@ -22,12 +22,12 @@ class Lease(BaseLock):  # type: ignore[misc]  # the client has no types
 
     Attributes:
         identity: who we are; a Pod's name, so that a restarted container goes on at once.
-        renewed: when we last held it for certain, None before the first time.
+        seen: when it last answered: a look while somebody else holds it, a renewal of ours.
     """
 
     def __init__(self, client: KubeClient, name: str, namespace: str, identity: str) -> None:
         super().__init__(name, namespace, identity)
-        self.renewed: datetime | None = None
+        self.seen: datetime | None = None
         self._client = client
         self._lease: Object = {}
 
@@ -43,6 +43,8 @@ class Lease(BaseLock):  # type: ignore[misc]  # the client has no types
         except BatchAIError as error:
             return False, ApiException(status=0, reason=str(error))
         spec = self._lease.get("spec") or {}
+        if spec.get("holderIdentity") != self.identity:
+            self.seen = datetime.now(UTC)
         seconds = spec.get("leaseDurationSeconds")
         return True, LeaderElectionRecord(
             spec.get("holderIdentity") or None,
@@ -63,7 +65,7 @@ class Lease(BaseLock):  # type: ignore[misc]  # the client has no types
             await self._client.create(LEASES, body)
         except BatchAIError:
             return False
-        self.renewed = datetime.now(UTC)
+        self.seen = datetime.now(UTC)
         return True
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
@@ -73,7 +75,7 @@ class Lease(BaseLock):  # type: ignore[misc]  # the client has no types
             await self._client.replace(LEASES, {**self._lease, "spec": self._spec(updated_record)})
         except BatchAIError:
             return False
-        self.renewed = datetime.now(UTC)
+        self.seen = datetime.now(UTC)
         return True
 
     async def release(self) -> None:

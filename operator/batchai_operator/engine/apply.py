@@ -1,0 +1,79 @@
+"""Carries out the part of a plan that is about children: makes and deletes objects.
+
+Called by the job reconciler. Names are deterministic and carry the job's uid, so that doing a step
+twice is harmless: a name that is taken is looked at, and is either our own child or an error.
+"""
+
+from batchai_operator.engine.inbox import Inbox
+from batchai_operator.engine.ports import PODS, SECRETS, SERVICES, Object, ObjectStore, Resource
+from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.planner.plan import DeletePod
+
+_CHILDREN = {resource.kind: resource for resource in (PODS, SERVICES, SECRETS)}
+
+
+class Children:
+    """Makes and deletes the children of jobs.
+
+    Args:
+        store: the API server.
+        inbox: told of every answer, so that the next pass knows it.
+    """
+
+    def __init__(self, store: ObjectStore, inbox: Inbox) -> None:
+        self._store = store
+        self._inbox = inbox
+
+    async def create(self, owner: Object, child: Object) -> None:
+        """Make a child unless it exists already.
+
+        Args:
+            owner: the job.
+            child: what to make, with an owner reference to the job.
+
+        Raises:
+            ConflictError: the name belongs to something that is not the job's.
+            ForbiddenError: no right, a quota, or Pod Security says no.
+            RejectedError: the API server refuses the content.
+            UnavailableError: no answer; whether the child exists is unknown.
+        """
+        resource = _CHILDREN[child["kind"]]
+        try:
+            made = await self._store.create(resource, child)
+        except ConflictError:
+            made = await self._ours(resource, owner, child)
+        if resource == PODS:
+            self._inbox.wrote(PODS, made)
+
+    async def delete(self, namespace: str, doomed: DeletePod) -> None:
+        """Ask for the end of a Pod; one that is gone, or another of its name, is fine.
+
+        Raises:
+            UnavailableError: no answer.
+            ForbiddenError: no right.
+        """
+        try:
+            left = await self._store.delete(
+                PODS, doomed.name, namespace, uid=doomed.uid, grace_seconds=doomed.grace_seconds
+            )
+        except (NotFoundError, ConflictError):
+            left = None
+        if left is not None:
+            self._inbox.wrote(PODS, left)
+        else:
+            identity = {"namespace": namespace, "name": doomed.name, "uid": doomed.uid}
+            self._inbox.gone(PODS, {"metadata": identity})
+
+    async def _ours(self, resource: Resource, owner: Object, child: Object) -> Object:
+        name, namespace = child["metadata"]["name"], child["metadata"]["namespace"]
+        try:
+            found = await self._store.get(resource, name, namespace)
+        except NotFoundError as error:
+            raise ConflictError(f"{resource.kind} {name} vanished while it was made") from error
+        owners = found["metadata"].get("ownerReferences") or ()
+        if not any(reference.get("uid") == owner["metadata"]["uid"] for reference in owners):
+            raise ConflictError(
+                f"{resource.kind} {namespace}/{name} exists and does not belong to this job; "
+                "delete it, then the job goes on."
+            )
+        return found

@@ -1,0 +1,171 @@
+"""What the API server said last about jobs, clusters, Pods and mount failures.
+
+Fed by the controller (lists and watch events) and by the reconcilers (answers to their own writes),
+read by the reconcilers. It holds copies only: everything in it can be listed again, so a restart
+loses nothing. Look-ups cost what they return, never a scan.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from batchai_operator import names
+from batchai_operator.engine.ports import Object
+from batchai_operator.planner.facts import MountFailure
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+# Deleted uids that are remembered, so that a late answer or list cannot bring an object back.
+_TOMBSTONES = 20_000
+
+
+class Table:
+    """Objects of one kind by uid, by name and by one group.
+
+    Args:
+        group: names the group of an object, such as the job of a Pod; None for no group.
+    """
+
+    def __init__(self, group: Callable[[Object], object | None]) -> None:
+        self._group = group
+        self._objects: dict[str, Object] = {}
+        self._names: dict[Key, str] = {}
+        self._groups: dict[object, dict[str, None]] = {}
+        self._dead: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(tuple(self._objects.values()))
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._objects
+
+    def uids(self) -> frozenset[str]:
+        """Return the uids held now."""
+        return frozenset(self._objects)
+
+    def by_uid(self, uid: str) -> Object | None:
+        """Return an object by its uid."""
+        return self._objects.get(uid)
+
+    def by_name(self, key: Key) -> Object | None:
+        """Return an object by its namespace and name."""
+        uid = self._names.get(key)
+        return None if uid is None else self._objects[uid]
+
+    def in_group(self, group: object) -> tuple[Object, ...]:
+        """Return the objects of a group, in the order in which they were first seen."""
+        return tuple(self._objects[uid] for uid in self._groups.get(group, ()))
+
+    def put(self, obj: Object) -> bool:
+        """Take in a version of an object; older versions and the dead change nothing.
+
+        Returns:
+            Whether it was news.
+        """
+        metadata = obj["metadata"]
+        uid = metadata["uid"]
+        old = self._objects.get(uid)
+        if uid in self._dead or (old is not None and _version(obj) <= _version(old)):
+            return False
+        if old is not None:
+            self._ungroup(uid, old)
+        # Bookkeeping of the API server that nobody here reads, often half of the object.
+        self._objects[uid] = {
+            **obj,
+            "metadata": {k: v for k, v in metadata.items() if k != "managedFields"},
+        }
+        self._names[name_of(obj)] = uid
+        group = self._group(obj)
+        if group is not None:
+            self._groups.setdefault(group, {})[uid] = None
+        return True
+
+    def drop(self, uid: str) -> bool:
+        """Forget a deleted object for good.
+
+        Returns:
+            Whether it was known.
+        """
+        self._dead[uid] = None
+        if len(self._dead) > _TOMBSTONES:
+            self._dead.popitem(last=False)
+        old = self._objects.pop(uid, None)
+        if old is None:
+            return False
+        self._ungroup(uid, old)
+        if self._names.get(name_of(old)) == uid:
+            del self._names[name_of(old)]
+        return True
+
+    def _ungroup(self, uid: str, obj: Object) -> None:
+        group = self._group(obj)
+        members = self._groups.get(group)
+        if members is not None:
+            members.pop(uid, None)
+            if not members:
+                del self._groups[group]
+
+
+class Cache:
+    """The four kinds that reconciling needs at hand.
+
+    Args:
+        cluster_of: key of the cluster that an unfinished job waits for or runs on; None otherwise.
+    """
+
+    def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
+        self.jobs = Table(cluster_of)
+        self.clusters = Table(lambda _: None)
+        self.pods = Table(job_uid_of)
+        self.failures = Table(lambda event: event["involvedObject"].get("uid"))
+
+    def pods_of(self, job: Object) -> tuple[Object, ...]:
+        """Return the Pods that a job owns."""
+        return self.pods.in_group(job["metadata"]["uid"])
+
+    def mount_failures_of(self, pods: tuple[Object, ...]) -> tuple[MountFailure, ...]:
+        """Return what the kubelet said about volumes of these Pods."""
+        return tuple(
+            _mount_failure(event)
+            for pod in pods
+            for event in self.failures.in_group(pod["metadata"]["uid"])
+        )
+
+
+def name_of(obj: Object) -> Key:
+    """Return namespace and name of an object."""
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def job_uid_of(pod: Object) -> str | None:
+    """Return the uid of the job that controls a Pod; a label alone proves nothing."""
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if owner.get("kind") == names.JOB_KIND and owner.get("apiVersion") == names.API_VERSION:
+            return str(owner["uid"])
+    return None
+
+
+def _version(obj: Object) -> int:
+    # Opaque by the old rule, but an increasing number on every API server there is, and
+    # documented as comparable since Kubernetes 1.35.
+    return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+def _mount_failure(event: Object) -> MountFailure:
+    first = event.get("firstTimestamp") or event.get("eventTime")
+    first = first or event["metadata"]["creationTimestamp"]
+    series = event.get("series") or {}
+    last = event.get("lastTimestamp") or series.get("lastObservedTime") or first
+    about = event["involvedObject"]
+    return MountFailure(
+        pod_uid=str(about.get("uid", "")),
+        pod_name=str(about.get("name", "")),
+        message=str(event.get("message", "")),
+        count=int(event.get("count") or series.get("count") or 1),
+        first_seen=datetime.fromisoformat(first),
+        last_seen=datetime.fromisoformat(last),
+    )

@@ -1,0 +1,74 @@
+"""One pass over one cluster: tell its waiting jobs what has changed for them, then its own status.
+
+Called by the controller for each task of kind `cluster`; also for a cluster that does not exist,
+because jobs may wait for it. It starts nothing itself.
+"""
+
+from batchai_operator.engine.admissions import Admissions
+from batchai_operator.engine.cache import Cache, Key, name_of
+from batchai_operator.engine.inbox import Enqueue, Task
+from batchai_operator.engine.ports import CLUSTERS, Clock
+from batchai_operator.engine.report import Reporter
+from batchai_operator.planner.cluster import plan_cluster
+from batchai_operator.planner.facts import ClusterFacts
+from batchai_operator.settings import Settings
+
+
+class ClusterReconciler:
+    """Brings one cluster at a time closer to what its spec says.
+
+    Args:
+        cache: what is known.
+        admissions: which jobs may start.
+        enqueue: has a task done soon.
+        reporter: writes status and Events.
+        settings: of the operator.
+        clock: what time it is, for the planner.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        admissions: Admissions,
+        enqueue: Enqueue,
+        reporter: Reporter,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._cache = cache
+        self._admissions = admissions
+        self._enqueue = enqueue
+        self._reporter = reporter
+        self._settings = settings
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass.
+
+        Args:
+            key: namespace and name of a cluster, whether it exists or not.
+
+        Returns:
+            Seconds after which to look again although nothing happens, or None.
+
+        Raises:
+            BatchAIError: the pass is incomplete; the same call again goes on where it ended.
+        """
+        for uid in self._admissions.news(key):
+            job = self._cache.jobs.by_uid(uid)
+            if job is not None:
+                self._enqueue(Task("job", *name_of(job)))
+        cluster = self._cache.clusters.by_name(key)
+        if cluster is None or cluster["metadata"].get("deletionTimestamp"):
+            return None
+        plan = plan_cluster(
+            ClusterFacts(
+                cluster=cluster,
+                jobs=self._cache.jobs.in_group(key),
+                settings=self._settings,
+                now=self._clock(),
+            )
+        )
+        await self._reporter.report(CLUSTERS, cluster, plan.status, plan.events)
+        return plan.requeue_after

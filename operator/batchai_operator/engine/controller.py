@@ -1,0 +1,234 @@
+"""The operator without its framework: lists, events in, passes out.
+
+Made by `wiring`, fed by the kopf handlers, run by `main`, looked at by the probes. It puts the
+parts of this room together and owns when things happen: nothing is reconciled before every kind has
+been listed once (a job whose Pods are not known yet would get a second set), and everything is
+listed and looked at again now and then, because a watch that lost its place tells of no deletions.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from batchai_operator import names
+from batchai_operator.engine.admissions import Admissions
+from batchai_operator.engine.apply import Children
+from batchai_operator.engine.cache import Cache, Table, name_of
+from batchai_operator.engine.clusters import ClusterReconciler
+from batchai_operator.engine.inbox import Inbox, Task
+from batchai_operator.engine.jobs import JobReconciler
+from batchai_operator.engine.keys import cluster_of, is_finished
+from batchai_operator.engine.lookups import Lookups
+from batchai_operator.engine.ports import (
+    CLUSTERS,
+    EVENTS,
+    JOBS,
+    PODS,
+    Clock,
+    Object,
+    ObjectStore,
+    Resource,
+)
+from batchai_operator.engine.queue import Counts, WorkQueue
+from batchai_operator.engine.report import Reporter
+from batchai_operator.errors import BatchAIError
+from batchai_operator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+POD_SELECTOR = f"{names.MANAGED_BY_LABEL}={names.FIELD_MANAGER},{names.COMPONENT_LABEL}=node"
+"""Label selector of the Pods we make; the server filters, so other Pods cost us nothing."""
+
+MOUNT_FAILURE_SELECTOR = "involvedObject.kind=Pod,reason=FailedMount"
+"""Field selector of the Events by which the kubelet tells of mount errors (design 5)."""
+
+FIRST_RESYNC_SECONDS = 20.0
+"""Pause between the first lists and the second: it covers what was deleted between our lists and
+the start of the watches."""
+
+LIST_AGAIN_SECONDS = 5.0
+"""Pause before lists that failed are tried again."""
+
+
+@dataclass
+class Health:
+    """What the probes and metrics tell; every figure is taken at the moment it is asked for.
+
+    Attributes:
+        synced: every kind has been listed since the start.
+        resync_age: seconds since all kinds were listed last, None before the first time.
+        event_age: seconds since a watch delivered anything, None before the first time.
+        echo_age: seconds for which a write of ours has not come back through a watch.
+        queue_depth: tasks that wait for a worker.
+        queue_oldest: seconds for which the oldest task has been waiting or worked on.
+        retrying: tasks whose last try failed.
+        delayed: tasks that are to be looked at later.
+        counts: of the queue since the start.
+        known: objects in the cache by plural.
+    """
+
+    synced: bool
+    resync_age: float | None
+    event_age: float | None
+    echo_age: float
+    queue_depth: int
+    queue_oldest: float
+    retrying: int
+    delayed: int
+    counts: Counts
+    known: dict[str, int]
+
+
+class Controller:
+    """Reconciles the jobs and clusters of one namespace, or of all.
+
+    Args:
+        store: the API server.
+        settings: of the operator.
+        clock: what time it is, for what is written.
+    """
+
+    def __init__(self, store: ObjectStore, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._namespace = settings.namespace or None
+        self._synced_at: float | None = None
+        self._event_at: float | None = None
+        self._stopping = asyncio.Event()
+        self.cache = Cache(cluster_of)
+        self.queue: WorkQueue[Task] = WorkQueue(self._work)
+        admissions = Admissions(self.cache)
+        self._inbox = Inbox(self.cache, admissions, self.queue.add, cluster_of)
+        reporter = Reporter(store, self._inbox)
+        self._jobs = JobReconciler(
+            cache=self.cache,
+            admissions=admissions,
+            lookups=Lookups(store, settings.gpu_resource, clock),
+            children=Children(store, self._inbox),
+            reporter=reporter,
+            settings=settings,
+            clock=clock,
+        )
+        self._clusters = ClusterReconciler(
+            cache=self.cache,
+            admissions=admissions,
+            enqueue=self.queue.add,
+            reporter=reporter,
+            settings=settings,
+            clock=clock,
+        )
+
+    def deliver(self, resource: Resource, type_: str | None, obj: Object) -> None:
+        """Take in a watch event.
+
+        Args:
+            resource: kind of the object.
+            type_: `ADDED`, `MODIFIED`, `DELETED`, or None for an object of an initial list.
+            obj: the object.
+        """
+        self._event_at = asyncio.get_running_loop().time()
+        self._inbox.echo.heard(obj, gone=type_ == "DELETED")
+        if type_ == "DELETED":
+            self._inbox.gone(resource, obj)
+        else:
+            self._inbox.observe(resource, obj)
+
+    async def sync(self) -> None:
+        """List every kind once and take it in, dropping what is not there any more.
+
+        Raises:
+            BatchAIError: a list failed; what was listed before it is kept.
+        """
+        # Jobs before Pods before Events: each kind is told apart by the one before.
+        for resource, table, labels, fields in self._kinds():
+            before = table.uids()
+            listed = await self._store.list(resource, self._namespace, labels=labels, fields=fields)
+            present = {obj["metadata"]["uid"] for obj in listed}
+            for obj in listed:
+                self._inbox.observe(resource, obj)
+            # Only what was known before the list was asked for can be missing from it.
+            for uid in before - present:
+                lost = table.by_uid(uid)
+                if lost is not None:
+                    self._inbox.gone(resource, lost)
+        self._synced_at = asyncio.get_running_loop().time()
+        for job in self.cache.jobs:
+            if not is_finished(job) or self.cache.pods_of(job):
+                self.queue.add(Task("job", *name_of(job)))
+        for cluster in self.cache.clusters:
+            self.queue.add(Task("cluster", *name_of(cluster)))
+
+    async def first_sync(self) -> None:
+        """List until it works; an operator that starts before its CRDs simply waits for them."""
+        while True:
+            try:
+                await self.sync()
+            except BatchAIError as error:
+                logger.warning("Not ready to work yet: %s", error)
+                await asyncio.sleep(LIST_AGAIN_SECONDS)
+            else:
+                return
+
+    async def run(self) -> None:
+        """Reconcile until `stop`; call `first_sync` before.
+
+        Raises:
+            RuntimeError: nothing has been listed yet.
+        """
+        if self._synced_at is None:
+            raise RuntimeError("first_sync comes before run")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._resync())
+            group.create_task(self.queue.run(self._settings.workers))
+
+    def stop(self) -> None:
+        """Finish what is being worked on and take nothing new."""
+        self._stopping.set()
+        self.queue.stop()
+
+    def health(self) -> Health:
+        """Return how things stand."""
+        now = asyncio.get_running_loop().time()
+        return Health(
+            synced=self._synced_at is not None,
+            resync_age=None if self._synced_at is None else now - self._synced_at,
+            event_age=None if self._event_at is None else now - self._event_at,
+            echo_age=self._inbox.echo.oldest_seconds(),
+            queue_depth=self.queue.depth,
+            queue_oldest=self.queue.oldest_seconds(),
+            retrying=self.queue.retrying,
+            delayed=self.queue.delayed,
+            counts=self.queue.counts,
+            known={resource.plural: len(table) for resource, table, _, _ in self._kinds()},
+        )
+
+    async def _work(self, task: Task) -> float | None:
+        key = (task.namespace, task.name)
+        if task.kind == "cluster":
+            return await self._clusters.reconcile(key)
+        return await self._jobs.reconcile(key)
+
+    async def _resync(self) -> None:
+        pause = min(FIRST_RESYNC_SECONDS, self._settings.resync_seconds)
+        while not await self._stopped_within(pause):
+            try:
+                await self.sync()
+                pause = self._settings.resync_seconds
+            except BatchAIError as error:
+                logger.warning("Could not list everything again: %s", error)
+                pause = LIST_AGAIN_SECONDS
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _kinds(self) -> Iterator[tuple[Resource, Table, str, str]]:
+        yield CLUSTERS, self.cache.clusters, "", ""
+        yield JOBS, self.cache.jobs, "", ""
+        yield PODS, self.cache.pods, POD_SELECTOR, ""
+        yield EVENTS, self.cache.failures, "", MOUNT_FAILURE_SELECTOR

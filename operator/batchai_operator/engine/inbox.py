@@ -1,0 +1,130 @@
+"""Takes in every version of every object, and has looked at what it concerns.
+
+Called by the handlers (watch events), by the controller (lists) and by the reconcilers (answers to
+their own writes); all three go the same way, so that a decision never rests on less than what we
+have written ourselves. It writes nothing to the API server.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from batchai_operator.engine.admissions import Admissions
+from batchai_operator.engine.cache import Cache, Key, job_uid_of, name_of
+from batchai_operator.engine.echo import Echo
+from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
+
+
+class Task(NamedTuple):
+    """A key of the work queue."""
+
+    kind: Literal["job", "cluster"]
+    namespace: str
+    name: str
+
+
+Enqueue = Callable[[Task], None]
+"""Has a task done as soon as a worker is free."""
+
+
+class Inbox:
+    """Keeps cache and admissions up to date and enqueues what follows from news.
+
+    Args:
+        cache: where versions are kept.
+        admissions: told which clusters have changed.
+        enqueue: has a task done soon.
+        cluster_of: key of the cluster that an unfinished job belongs to; None otherwise.
+
+    Attributes:
+        echo: whether watches bring back what we wrote.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        admissions: Admissions,
+        enqueue: Enqueue,
+        cluster_of: Callable[[Object], Key | None],
+    ) -> None:
+        self._cache = cache
+        self._admissions = admissions
+        self._enqueue = enqueue
+        self._cluster_of = cluster_of
+        self.echo = Echo()
+
+    def wrote(self, resource: Resource, obj: Object) -> None:
+        """Take in the API server's answer to a write of ours."""
+        self.echo.wrote(obj)
+        self.observe(resource, obj)
+
+    def observe(self, resource: Resource, obj: Object) -> None:
+        """Take in a version of an object; an old one changes nothing."""
+        if resource == JOBS:
+            self._job(obj)
+        elif resource == CLUSTERS:
+            self._cluster_object(obj)
+        elif resource == PODS and job_uid_of(obj) is not None and self._cache.pods.put(obj):
+            self._pod(obj)
+        elif resource == EVENTS:
+            pod = self._cache.pods.by_uid(obj["involvedObject"].get("uid") or "")
+            # Mount failures of Pods that are not ours are none of our business.
+            if pod is not None and self._cache.failures.put(obj):
+                self._pod(pod)
+
+    def gone(self, resource: Resource, obj: Object) -> None:
+        """Take in that an object does not exist any more."""
+        uid = obj["metadata"]["uid"]
+        if resource == JOBS:
+            cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
+            if self._cache.jobs.drop(uid) and cluster is not None:
+                self._cluster(cluster)
+            self._enqueue(Task("job", *name_of(obj)))
+        elif resource == CLUSTERS and self._cache.clusters.drop(uid):
+            self._cluster(name_of(obj))
+        elif resource == PODS:
+            for event in self._cache.failures.in_group(uid):
+                self._cache.failures.drop(event["metadata"]["uid"])
+            if self._cache.pods.drop(uid):
+                self._pod(obj)
+        elif resource == EVENTS:
+            # An Event that expires takes no fact back, but the next pass need not see it.
+            self._cache.failures.drop(uid)
+
+    def _job(self, job: Object) -> None:
+        before = self._cache.jobs.by_uid(job["metadata"]["uid"])
+        if not self._cache.jobs.put(job):
+            return
+        self._enqueue(Task("job", *name_of(job)))
+        clusters = {self._cluster_of(job)}
+        if before is not None:
+            clusters.add(self._cluster_of(before))
+        for cluster in clusters - {None}:
+            assert cluster is not None  # noqa: S101 (for the type checker)
+            self._cluster(cluster)
+
+    def _cluster_object(self, cluster: Object) -> None:
+        before = self._cache.clusters.by_uid(cluster["metadata"]["uid"])
+        if not self._cache.clusters.put(cluster):
+            return
+        self._cluster(name_of(cluster))
+        generation = cluster["metadata"].get("generation")
+        if before is None or before["metadata"].get("generation") != generation:
+            # What a job takes from its cluster (volumes, images, sizes) counts until it has Pods.
+            for job in self._cache.jobs.in_group(name_of(cluster)):
+                if not self._cache.pods_of(job):
+                    self._enqueue(Task("job", *name_of(job)))
+
+    def _cluster(self, cluster: Key) -> None:
+        self._admissions.touch(cluster)
+        self._enqueue(Task("cluster", *cluster))
+
+    def _pod(self, pod: Object) -> None:
+        job = self._cache.jobs.by_uid(job_uid_of(pod) or "")
+        if job is None:
+            return
+        self._enqueue(Task("job", *name_of(job)))
+        cluster = self._cluster_of(job)
+        if cluster is not None:
+            # Pods hold nodes, so the answers may change; the cluster itself is looked at only when
+            # a job's state changes, which says the same once per job instead of once per Pod.
+            self._admissions.touch(cluster)

@@ -1,0 +1,149 @@
+"""One pass over one job: observe, plan, apply, report.
+
+Called by the controller for each task of kind `job`. Level-triggered: it looks at what is, never at
+what happened, so it may be called at any time, twice, or after a crash at any point of an earlier
+pass. What is to be done is the planner's decision; this knows only the order of doing it: children,
+then one status write, then Events.
+"""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+
+from batchai_operator.engine.admissions import Admissions
+from batchai_operator.engine.apply import Children
+from batchai_operator.engine.cache import Cache, Key
+from batchai_operator.engine.keys import cluster_of, is_finished, nodes_of, vm_size_of
+from batchai_operator.engine.lookups import Lookups
+from batchai_operator.engine.ports import JOBS, Clock, Object
+from batchai_operator.engine.report import Reporter
+from batchai_operator.errors import ForbiddenError, RejectedError
+from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
+from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.plan import JobPlan
+from batchai_operator.planner.secrets import secrets_needed
+from batchai_operator.settings import Settings
+
+REFUSED_AGAIN_SECONDS = 15.0
+"""Pause before children that quota or policy forbade are tried again; no event tells the end."""
+
+_NO_CLUSTER = Admission(admitted=False, position=0, reason="ClusterNotFound", message="")
+
+
+class JobReconciler:
+    """Brings one job at a time closer to what its spec says.
+
+    Args:
+        cache: what is known.
+        admissions: which jobs may start.
+        lookups: what is asked for when needed.
+        children: makes and deletes Pods, Service, Secret.
+        reporter: writes status and Events.
+        settings: of the operator.
+        clock: what time it is, for the planner.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        admissions: Admissions,
+        lookups: Lookups,
+        children: Children,
+        reporter: Reporter,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._cache = cache
+        self._admissions = admissions
+        self._lookups = lookups
+        self._children = children
+        self._reporter = reporter
+        self._settings = settings
+        self._clock = clock
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass.
+
+        Args:
+            key: namespace and name of a job.
+
+        Returns:
+            Seconds after which to look again although nothing happens, or None.
+
+        Raises:
+            BatchAIError: the pass is incomplete; the same call again goes on where it ended.
+        """
+        job = self._cache.jobs.by_name(key)
+        if job is None or job["metadata"].get("deletionTimestamp"):
+            # Owner references remove the children, with the grace they need to save their logs.
+            return None
+        facts = await self._observe(job)
+        plan = plan_job(facts)
+        refusal = await self._apply(job, plan)
+        if refusal is not None:
+            plan = replace(plan_job(replace(facts, refusal=refusal)), create=())
+        await self._reporter.report(JOBS, job, plan.status, plan.events)
+        if refusal is not None and not refusal.definite:
+            return REFUSED_AGAIN_SECONDS
+        return plan.requeue_after
+
+    async def _observe(self, job: Object) -> JobFacts:
+        """Gather all that the plan of a job depends on."""
+        namespace = job["metadata"]["namespace"]
+        cluster_key = cluster_of(job)
+        cluster = None if cluster_key is None else self._cache.clusters.by_name(cluster_key)
+        found: Mapping[str, SecretFacts | None] = {}
+        annotations: Mapping[str, str] = {}
+        capacity: NodeCapacity | None = None
+        if not is_finished(job):
+            # The path segment is written once, so the namespace matters only before that.
+            if not (job.get("status") or {}).get("jobOutputDirectoryPathSegment"):
+                annotations = await self._lookups.annotations(namespace)
+            if self._admission(job).admitted and self._lacks_pods(job):
+                found = await self._lookups.secrets(namespace, secrets_needed(job, cluster))
+                size = vm_size_of(cluster)
+                capacity = await self._lookups.capacity(size) if size else None
+        pods = self._cache.pods_of(job)
+        return JobFacts(
+            job=job,
+            cluster=cluster,
+            pods=pods,
+            secrets=found,
+            mount_failures=self._cache.mount_failures_of(pods),
+            # Asked again after the waiting above, because others may have taken the nodes; from
+            # here to `starting` nothing is awaited.
+            admission=self._admission(job),
+            capacity=capacity,
+            namespace_annotations=annotations,
+            new_key=secrets.token_hex(32),
+            settings=self._settings,
+            now=self._clock(),
+        )
+
+    async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:
+        """Make and delete children; return what the API server refused, if it did."""
+        for doomed in plan.delete:
+            await self._children.delete(job["metadata"]["namespace"], doomed)
+        if not plan.create:
+            return None
+        cluster = cluster_of(job)
+        uid = job["metadata"]["uid"]
+        taken = self._admissions.starting(uid, cluster, nodes_of(job)) if cluster else nullcontext()
+        with taken:
+            try:
+                for child in plan.create:
+                    await self._children.create(job, child)
+            except (ForbiddenError, RejectedError) as error:
+                return Refusal(definite=isinstance(error, RejectedError), message=str(error))
+        return None
+
+    def _admission(self, job: Object) -> Admission:
+        cluster = cluster_of(job)
+        if cluster is None:
+            return _NO_CLUSTER
+        return self._admissions.of_cluster(cluster).get(job["metadata"]["uid"], _NO_CLUSTER)
+
+    def _lacks_pods(self, job: Object) -> bool:
+        return len(self._cache.pods_of(job)) < nodes_of(job)

@@ -1,0 +1,41 @@
+"""What a job says about itself that the engine needs before it plans: its cluster, its end.
+
+Called by the controller for every version of every job, so it reads raw dicts and validates
+nothing; a job whose spec is nonsense is the planner's to refuse.
+"""
+
+from batchai_operator.engine.cache import Key
+from batchai_operator.engine.ports import Object
+
+FINISHED = frozenset({"succeeded", "failed"})
+"""Execution states that never change again (spec 2.10)."""
+
+
+def is_finished(job: Object) -> bool:
+    """Return whether a job's end has been written."""
+    return (job.get("status") or {}).get("executionState") in FINISHED
+
+
+def cluster_of(job: Object) -> Key | None:
+    """Return the key of the cluster that an unfinished job belongs to.
+
+    A reference is a plain name or the service's resource id, whose last segment is the name.
+    """
+    if is_finished(job):
+        return None
+    reference = (job.get("spec") or {}).get("cluster") or {}
+    identifier = reference.get("id") if isinstance(reference, dict) else reference
+    name = str(identifier or "").rstrip("/").rsplit("/", maxsplit=1)[-1]
+    return (job["metadata"].get("namespace", ""), name) if name else None
+
+
+def vm_size_of(cluster: Object | None) -> str | None:
+    """Return the VM size of a cluster, if it says one."""
+    size = ((cluster or {}).get("spec") or {}).get("vmSize")
+    return str(size) if size else None
+
+
+def nodes_of(job: Object) -> int:
+    """Return how many nodes a job asks for; one when it says nothing that makes sense."""
+    count = (job.get("spec") or {}).get("nodeCount")
+    return count if isinstance(count, int) and count > 0 else 1

@@ -1,0 +1,160 @@
+"""Facts that are asked for when they are needed, instead of being watched.
+
+Called by the job reconciler before Pods are made. Secrets are read one by one by name, so that the
+operator needs no right to list them and no copy of a key stays in memory; nodes and namespaces
+change seldom and are remembered for a minute.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Generic, TypeVar
+
+from batchai_operator.engine.ports import NAMESPACES, NODES, SECRETS, Clock, Object, ObjectStore
+from batchai_operator.errors import ForbiddenError, NotFoundError
+from batchai_operator.planner.facts import NodeCapacity, SecretFacts
+
+REMEMBERED = timedelta(minutes=1)
+"""How old facts about nodes and namespaces may be."""
+
+_ACCOUNT_KEYS = ("azurestorageaccountname", "accountname")
+_INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+_SUFFIXES = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+}
+
+V = TypeVar("V")
+
+
+class _Remembered(Generic[V]):
+    """Values that are good for `REMEMBERED`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._values: dict[str, tuple[datetime, V]] = {}
+
+    def get(self, key: str) -> tuple[V] | None:
+        found = self._values.get(key)
+        if found is None or self._clock() - found[0] > REMEMBERED:
+            return None
+        return (found[1],)
+
+    def put(self, key: str, value: V) -> V:
+        self._values[key] = (self._clock(), value)
+        return value
+
+
+class Lookups:
+    """Reads Secrets, nodes and namespaces.
+
+    Args:
+        store: the API server.
+        gpu_resource: extended resource that stands for a GPU.
+        clock: tells when a remembered fact is too old.
+    """
+
+    def __init__(self, store: ObjectStore, gpu_resource: str, clock: Clock) -> None:
+        self._store = store
+        self._gpu_resource = gpu_resource
+        self._capacities: _Remembered[NodeCapacity | None] = _Remembered(clock)
+        self._annotations: _Remembered[Mapping[str, str]] = _Remembered(clock)
+
+    async def secrets(self, namespace: str, wanted: Iterable[str]) -> dict[str, SecretFacts | None]:
+        """Look up Secrets; never the values of their keys, except a storage account's name.
+
+        Args:
+            namespace: of the job.
+            wanted: names of Secrets.
+
+        Returns:
+            Facts by name, None where there is no such Secret.
+
+        Raises:
+            UnavailableError: no answer.
+            ForbiddenError: no right to read Secrets in that namespace.
+        """
+        found: dict[str, SecretFacts | None] = {}
+        for name in sorted(wanted):
+            try:
+                found[name] = _secret_facts(await self._store.get(SECRETS, name, namespace))
+            except NotFoundError:
+                found[name] = None
+        return found
+
+    async def capacity(self, vm_size: str) -> NodeCapacity | None:
+        """Return what the smallest node of a VM size can give, None when no node carries the size.
+
+        An operator bound to one namespace may not list nodes; then only the table of sizes counts.
+
+        Raises:
+            UnavailableError: no answer.
+        """
+        known = self._capacities.get(vm_size)
+        if known is not None:
+            return known[0]
+        try:
+            nodes = await self._store.list(NODES, labels=f"{_INSTANCE_TYPE_LABEL}={vm_size}")
+        except ForbiddenError:
+            nodes = []
+        return self._capacities.put(vm_size, _smallest(nodes, self._gpu_resource))
+
+    async def annotations(self, namespace: str) -> Mapping[str, str]:
+        """Return the annotations of a namespace; none where it may not be read.
+
+        Raises:
+            UnavailableError: no answer.
+        """
+        known = self._annotations.get(namespace)
+        if known is not None:
+            return known[0]
+        try:
+            found = await self._store.get(NAMESPACES, namespace)
+        except (ForbiddenError, NotFoundError):
+            return self._annotations.put(namespace, {})
+        return self._annotations.put(namespace, found["metadata"].get("annotations") or {})
+
+
+def _secret_facts(secret: Object) -> SecretFacts:
+    data = secret.get("data") or {}
+    encoded = next((data[key] for key in _ACCOUNT_KEYS if key in data), None)
+    account = None
+    if encoded is not None:
+        try:
+            account = base64.b64decode(encoded, validate=True).decode("utf-8").strip()
+        except (binascii.Error, UnicodeDecodeError):
+            account = None
+    return SecretFacts(name=secret["metadata"]["name"], keys=frozenset(data), account=account)
+
+
+def _smallest(nodes: list[Object], gpu_resource: str) -> NodeCapacity | None:
+    """Return what every one of the nodes can give, so that a Pod fits whichever is free."""
+    offers = [(node.get("status") or {}).get("allocatable") or {} for node in nodes]
+    if not offers:
+        return None
+    least = {
+        resource: min((str(offer.get(resource, "0")) for offer in offers), key=_number)
+        for resource in ("cpu", "memory", gpu_resource)
+    }
+    return NodeCapacity(
+        cpu=least["cpu"], memory=least["memory"], gpus=int(_number(least[gpu_resource]))
+    )
+
+
+def _number(quantity: str) -> Decimal:
+    """Return a Kubernetes quantity as a number; 0 for what is none."""
+    digits = quantity.rstrip("kKmMGTi")
+    try:
+        return Decimal(digits) * _SUFFIXES[quantity[len(digits) :]]
+    except (InvalidOperation, KeyError):
+        return Decimal(0)

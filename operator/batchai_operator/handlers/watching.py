@@ -1,0 +1,73 @@
+"""kopf delivers the watch events of four kinds to the controller, and does nothing else.
+
+Called by `main` once per process. Only `on.event` handlers: those that detect changes write
+annotations, and `kopf.index` makes starts quadratic (platform guide 3.2, 3.3). A handler takes an
+event in and returns; it never waits, fails or writes, because kopf neither retries nor persists it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import kopf
+
+from batchai_operator import names
+from batchai_operator.engine.controller import MOUNT_FAILURE_SELECTOR, POD_SELECTOR
+from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
+
+Deliver = Callable[[Resource, str | None, Object], None]
+"""`Controller.deliver`."""
+
+Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
+"""Reads the credentials again; called at the start and whenever the API server refused them."""
+
+
+def registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
+    """Return the handlers, registered apart from kopf's global registry.
+
+    Args:
+        deliver: takes in an event.
+        login: yields address and credentials of the API server.
+    """
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def log_in(**_: object) -> kopf.ConnectionInfo:
+        return await login()
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=handlers)
+    async def job(event: kopf.RawEvent, **_: object) -> None:
+        deliver(JOBS, event["type"], dict(event["object"]))
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.CLUSTER_PLURAL, registry=handlers)
+    async def cluster(event: kopf.RawEvent, **_: object) -> None:
+        deliver(CLUSTERS, event["type"], dict(event["object"]))
+
+    @kopf.on.event("", "v1", "pods", registry=handlers)
+    async def pod(event: kopf.RawEvent, **_: object) -> None:
+        deliver(PODS, event["type"], dict(event["object"]))
+
+    @kopf.on.event("", "v1", "events", registry=handlers)
+    async def mount_failure(event: kopf.RawEvent, **_: object) -> None:
+        deliver(EVENTS, event["type"], dict(event["object"]))
+
+    return handlers
+
+
+def settings() -> kopf.OperatorSettings:
+    """Return kopf's settings: server-side selectors, no scanning, no posting, no patience."""
+    chosen = kopf.OperatorSettings()
+    chosen.watching.label_selectors["v1", "pods"] = POD_SELECTOR
+    chosen.watching.field_selectors["v1", "events"] = MOUNT_FAILURE_SELECTOR
+    # Pages, so that the list of a big cluster is not held in memory twice.
+    chosen.watching.chunk_size = 500
+    chosen.watching.connect_timeout = 5
+    # Watching CRDs and namespaces would need rights that we do not ask for.
+    chosen.scanning.disabled = True
+    chosen.posting.enabled = False
+    chosen.networking.connect_timeout = 5
+    chosen.networking.request_timeout = 30
+    # Nothing of ours makes kopf write; should it ever, its marks carry our name.
+    chosen.persistence.finalizer = f"{names.GROUP}/finalizer"
+    chosen.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
+    chosen.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP)
+    chosen.process.ultimate_exiting_timeout = 25
+    return chosen
