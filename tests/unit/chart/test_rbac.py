@@ -1,0 +1,78 @@
+"""The operator's rights are the least it works with, and both scopes give the same."""
+
+from typing import Any
+
+NAME = "bai-batchai-operator"
+
+
+def rights(rules: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_operator_can_do_this_and_nothing_else(render):
+    granted = rights(render()["ClusterRole", NAME]["rules"])
+    ours = {
+        ("batchai.dev", plural, verb)
+        for plural in ("batchaijobs", "batchaiclusters")
+        for verb in ("get", "list", "watch")
+    }
+    status = {
+        ("batchai.dev", f"{plural}/status", verb)
+        for plural in ("batchaijobs", "batchaiclusters")
+        for verb in ("get", "patch", "update")
+    }
+    finalizers = {
+        ("batchai.dev", f"{plural}/finalizers", "update")
+        for plural in ("batchaijobs", "batchaiclusters")
+    }
+    pods = {("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")}
+    events = {("", "events", verb) for verb in ("create", "patch", "get", "list", "watch")}
+    once = {("", kind, verb) for kind in ("services", "secrets") for verb in ("get", "create")}
+    rest = {("", "namespaces", "get"), ("", "nodes", "list")}
+    assert granted == ours | status | finalizers | pods | events | once | rest
+
+
+def test_one_namespace_needs_no_cluster_rights(render):
+    everywhere = rights(render()["ClusterRole", NAME]["rules"])
+    objects = render("scope=namespace", "watchNamespace=team")
+    assert not [key for key in objects if key[0].startswith("Cluster")]
+    role = objects["Role", NAME]
+    assert role["metadata"]["namespace"] == "team"
+    assert objects["RoleBinding", NAME]["metadata"]["namespace"] == "team"
+    assert objects["RoleBinding", NAME]["subjects"][0]["namespace"] == "system"
+    assert rights(role["rules"]) == everywhere - {("", "nodes", "list")}
+
+
+def test_the_lease_lies_beside_the_operator_and_is_the_only_one(render):
+    for values in ((), ("scope=namespace", "watchNamespace=team")):
+        role = render(*values)["Role", f"{NAME}-lease"]
+        assert role["metadata"]["namespace"] == "system"
+        named = [rule for rule in role["rules"] if "create" not in rule["verbs"]]
+        assert [rule["resourceNames"] for rule in named] == [[NAME]]
+
+
+def test_roles_for_people_aggregate(render):
+    objects = render()
+    prefix = "rbac.authorization.k8s.io/aggregate-to-"
+    view, edit = objects["ClusterRole", f"{NAME}-view"], objects["ClusterRole", f"{NAME}-edit"]
+    assert {key for key in view["metadata"]["labels"] if key.startswith(prefix)} == {
+        prefix + role for role in ("view", "edit", "admin")
+    }
+    assert {key for key in edit["metadata"]["labels"] if key.startswith(prefix)} == {
+        prefix + role for role in ("edit", "admin")
+    }
+    # Reading files runs a program in a Pod, which is more than looking.
+    assert {verb for _, _, verb in rights(view["rules"])} == {"get", "list", "watch"}
+    assert ("", "pods/exec", "create") in rights(edit["rules"])
+    assert not [right for right in rights(edit["rules"]) if right[1].endswith("/status")]
+
+
+def test_roles_can_be_left_to_somebody_else(render):
+    kinds = {kind for kind, _ in render("rbac.create=false", "rbac.userRoles=false")}
+    assert not kinds & {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}
