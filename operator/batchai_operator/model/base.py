@@ -1,0 +1,46 @@
+"""The base of all models: how fields are named, described and checked.
+
+Used by every module of this package. It knows no Batch AI field.
+"""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.alias_generators import to_camel
+
+from batchai_operator.model.rules import Rule
+
+
+class Model(BaseModel):
+    """A frozen object with camelCase names on the wire.
+
+    Unknown members are dropped, as the API server prunes them; who wants to name them compares
+    before validating. Error texts never contain the input, which may hold a secret.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        validate_default=False,
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """Conditions on the object as a whole, held by the API server and by this class."""
+
+    @model_validator(mode="after")
+    def _hold_rules(self) -> Self:
+        for rule in self.rules:
+            if rule.check is not None and not rule.check(self):
+                where = f"{rule.on}: " if rule.on else ""
+                raise ValueError(where + rule.explain(self))
+        return self
+
+
+def to_wire(model: Model) -> dict[str, Any]:
+    """Return a model as it stands in an object: camelCase, without what is not set."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,312 @@
+"""The spec of a BatchAIJob: the `properties` of a job of 2018-05-01 and our additions (spec 2.5).
+
+Used by the planner (`JobSpec.model_validate(obj["spec"])`), the command line, and the generator.
+"""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from batchai_operator.model.base import Model
+from batchai_operator.model.container import ContainerSettings
+from batchai_operator.model.credentials import EnvironmentSecret
+from batchai_operator.model.environment import (
+    BY_ID,
+    BY_NAME,
+    EnvironmentVariable,
+    InputDirectory,
+    OutputDirectory,
+)
+from batchai_operator.model.kubernetes import KubernetesSettings
+from batchai_operator.model.rules import Rule, exactly_one, frozen_field
+from batchai_operator.model.text import (
+    BatchAIName,
+    Choice,
+    CommandLine,
+    Count,
+    Duration,
+    Flag,
+    RootedPath,
+    Text,
+)
+from batchai_operator.model.toolkits import (
+    Caffe2Settings,
+    CaffeSettings,
+    ChainerSettings,
+    CNTKSettings,
+    CustomMpiSettings,
+    CustomToolkitSettings,
+    HorovodSettings,
+    PyTorchSettings,
+    TensorFlowSettings,
+    Toolkit,
+)
+from batchai_operator.model.volumes import MountVolumes
+from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
+
+TOOLKITS = (
+    "tensorFlowSettings",
+    "cntkSettings",
+    "pyTorchSettings",
+    "caffeSettings",
+    "caffe2Settings",
+    "chainerSettings",
+    "horovodSettings",
+    "customMpiSettings",
+    "customToolkitSettings",
+)
+"""The fields of the nine toolkits, as on the wire."""
+
+MAX_GPUS_PER_NODE = 4
+"""Most workers per node that any size allows (spec 2.8); the planner knows the cluster's own."""
+
+
+class ClusterReference(Model):
+    """Reference to the cluster of a job."""
+
+    id: Annotated[
+        str,
+        Text(
+            1024,
+            r"[-\w.]{1,64}|(?i:/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.BatchAI"
+            r"/workspaces/[^/]+/clusters/[-\w.]{1,64})",
+            "must be the name of a cluster in this namespace, or a resource id /subscriptions/…"
+            "/resourceGroups/…/providers/Microsoft.BatchAI/workspaces/…/clusters/NAME",
+        ),
+    ]
+    """Name of a cluster in the job's namespace, or the service's resource id, which ends in it."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name, which is the last segment of a resource id."""
+        return self.id.rsplit("/", maxsplit=1)[-1]
+
+
+class JobPreparation(Model):
+    """A command that runs on every node before the job (spec 3.7)."""
+
+    command_line: CommandLine
+    """Line for bash, run in the job's own container. It must end with code 0 on every node."""
+
+
+class Constraints(Model):
+    """Limits of a job (spec 2.5)."""
+
+    max_wall_clock_time: Annotated[timedelta, Duration()] = timedelta(days=7)
+    """Longest running time, as ISO 8601 (`P7D`, `PT1H30M`) or `d.hh:mm:ss` (`7.00:00:00`)."""
+
+
+_KUBERNETES_FIXED = tuple(
+    f"kubernetes.{field.alias}"
+    for name, field in KubernetesSettings.model_fields.items()
+    if name != "ttl_seconds_after_finished"
+)
+_FIXED = (
+    "name",
+    "workspace",
+    "experiment",
+    "schedulingPriority",
+    "cluster",
+    "nodeCount",
+    "mountVolumes",
+    "containerSettings",
+    *TOOLKITS,
+    "jobPreparation",
+    "stdOutErrPathPrefix",
+    "inputDirectories",
+    "outputDirectories",
+    "environmentVariables",
+    "secrets",
+    "constraints",
+    *_KUBERNETES_FIXED,
+)
+
+
+def _limit_workers(job: "JobSpec") -> bool:
+    settings = job.tensor_flow_settings
+    return (
+        settings is None
+        or settings.worker_count is None
+        or settings.worker_count <= job.node_count * MAX_GPUS_PER_NODE
+    )
+
+
+def _limit_servers(job: "JobSpec") -> bool:
+    settings = job.tensor_flow_settings
+    return settings is None or (settings.parameter_server_count or 0) <= job.node_count
+
+
+def _needs_no_servers(job: "JobSpec") -> bool:
+    settings = job.tensor_flow_settings
+    return (
+        settings is None
+        or not settings.parameter_server_count
+        or job.node_count > 1
+        or (settings.worker_count or 1) > 1
+    )
+
+
+class JobSpec(Model):
+    """The `properties` of a Batch AI job, as a job.json has them, and what Kubernetes needs beside.
+
+    A job cannot be changed after creation, except for `terminate`, `suspend` and
+    `kubernetes.ttlSecondsAfterFinished`.
+    """
+
+    name: BatchAIName | None = None
+    """Batch AI name of the job, which may hold capitals and `_`; `metadata.name` when absent."""
+
+    workspace: BatchAIName = DEFAULT_WORKSPACE
+    """Workspace of the job."""
+
+    experiment: BatchAIName = DEFAULT_EXPERIMENT
+    """Experiment of the job."""
+
+    scheduling_priority: Annotated[
+        Literal["low", "normal", "high"], Choice("low", "normal", "high")
+    ] = "normal"
+    """Place in the cluster's queue: `low`, `normal` or `high`; equals go by time of creation."""
+
+    cluster: ClusterReference
+    """The cluster that runs the job, for the whole life of the job."""
+
+    node_count: Annotated[Count, Field(ge=1, le=256)]
+    """Number of nodes; the job starts when that many are free."""
+
+    mount_volumes: MountVolumes | None = None
+    """Volumes mounted for this job, below `$AZ_BATCHAI_JOB_MOUNT_ROOT`."""
+
+    container_settings: ContainerSettings | None = None
+    """The container that the job runs in; the operator's image for the cluster's
+    `virtualMachineConfiguration` when absent."""
+
+    tensor_flow_settings: TensorFlowSettings | None = None
+    """Toolkit TensorFlow."""
+
+    cntk_settings: CNTKSettings | None = None
+    """Toolkit CNTK."""
+
+    py_torch_settings: PyTorchSettings | None = None
+    """Toolkit PyTorch."""
+
+    caffe_settings: CaffeSettings | None = None
+    """Toolkit Caffe."""
+
+    caffe2_settings: Caffe2Settings | None = None
+    """Toolkit Caffe2."""
+
+    chainer_settings: ChainerSettings | None = None
+    """Toolkit Chainer."""
+
+    horovod_settings: HorovodSettings | None = None
+    """Toolkit Horovod."""
+
+    custom_mpi_settings: CustomMpiSettings | None = None
+    """A program of one's own under MPI."""
+
+    custom_toolkit_settings: CustomToolkitSettings | None = None
+    """Any command line."""
+
+    job_preparation: JobPreparation | None = None
+    """Command that runs on every node before the job."""
+
+    std_out_err_path_prefix: RootedPath
+    """Where the folder with standard output, error and logs is made, absolute or beginning with a
+    variable, such as `$AZ_BATCHAI_JOB_MOUNT_ROOT/logs` (spec 4.3)."""
+
+    input_directories: tuple[InputDirectory, ...] = Field(
+        (), max_length=64, json_schema_extra=BY_ID
+    )
+    """Directories that the job reads."""
+
+    output_directories: tuple[OutputDirectory, ...] = Field(
+        (), max_length=64, json_schema_extra=BY_ID
+    )
+    """Directories made for what the job writes."""
+
+    environment_variables: tuple[EnvironmentVariable, ...] = Field(
+        (), max_length=256, json_schema_extra=BY_NAME
+    )
+    """Environment variables of job and preparation."""
+
+    secrets: tuple[EnvironmentSecret, ...] = Field((), max_length=128, json_schema_extra=BY_NAME)
+    """Environment variables with secret values."""
+
+    constraints: Constraints = Constraints()
+    """Limits of the job."""
+
+    terminate: Flag = False
+    """Set to true to stop the job for good; it ends as failed with code JobTerminated. Once true it
+    stays true."""
+
+    suspend: Flag = False
+    """While true, the job does not start; a running one is stopped and waits in the queue again."""
+
+    kubernetes: KubernetesSettings | None = None
+    """Settings of the job's Pods beyond Batch AI."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one(
+            TOOLKITS,
+            "exactly one toolkit must be given, of "
+            + ", ".join(TOOLKITS)
+            + "; add one or remove the others",
+        ),
+        Rule(
+            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.workerCount) || "
+            f"self.tensorFlowSettings.workerCount <= self.nodeCount * {MAX_GPUS_PER_NODE}",
+            message="workerCount {tensorFlowSettings.workerCount} is more than "
+            f"{MAX_GPUS_PER_NODE} for each of nodeCount {{nodeCount}} nodes; lower it or raise nodeCount",
+            check=_limit_workers,
+            on="tensorFlowSettings.workerCount",
+        ),
+        Rule(
+            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.parameterServerCount)"
+            " || self.tensorFlowSettings.parameterServerCount <= self.nodeCount",
+            message="parameterServerCount {tensorFlowSettings.parameterServerCount} is more than "
+            "nodeCount {nodeCount}, but a node has one at most; lower it or raise nodeCount",
+            check=_limit_servers,
+            on="tensorFlowSettings.parameterServerCount",
+        ),
+        Rule(
+            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.parameterServerCount)"
+            " || self.tensorFlowSettings.parameterServerCount == 0 || self.nodeCount > 1"
+            " || (has(self.tensorFlowSettings.workerCount) && self.tensorFlowSettings.workerCount > 1)",
+            message="parameterServerCount {tensorFlowSettings.parameterServerCount} is for "
+            "distributed training only; remove it or raise nodeCount",
+            check=_needs_no_servers,
+            on="tensorFlowSettings.parameterServerCount",
+        ),
+        Rule(
+            cel="!oldSelf.terminate || self.terminate",
+            message="terminate cannot be taken back; create the job anew",
+            check=None,
+            on="terminate",
+        ),
+        *(frozen_field(path, "job") for path in _FIXED),
+    )
+
+    @property
+    def toolkit(self) -> Toolkit:
+        """The one toolkit of the job."""
+        (settings,) = (value for value in self._toolkits() if value is not None)
+        return settings
+
+    @property
+    def tool_type(self) -> str:
+        """The service's word for the toolkit (spec 2.9)."""
+        return self.toolkit.tool_type
+
+    def _toolkits(self) -> tuple[Toolkit | None, ...]:
+        return (
+            self.tensor_flow_settings,
+            self.cntk_settings,
+            self.py_torch_settings,
+            self.caffe_settings,
+            self.caffe2_settings,
+            self.chainer_settings,
+            self.horovod_settings,
+            self.custom_mpi_settings,
+            self.custom_toolkit_settings,
+        )

@@ -1,0 +1,185 @@
+"""What Kubernetes can do beyond Batch AI: `spec.kubernetes` of a job (design 2).
+
+Used by job.py and the planner, which puts it into the Pods.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from batchai_operator.model.base import Model
+from batchai_operator.model.credentials import SecretReference
+from batchai_operator.model.rules import Rule
+from batchai_operator.model.text import Count, Flag, ObjectName, Text
+
+_ID = Field(ge=0, le=2**31 - 1)
+_QUANTITY_SHAPE = r"[0-9]{1,18}(?:\.[0-9]{1,9})?(?:m|k|[KMGTPE]i?|[eE][0-9]{1,2})?"
+
+UserId = Annotated[Count, _ID]
+"""Numeric user or group id."""
+
+ATOMIC = {"x-kubernetes-list-type": "atomic"}
+"""List that one writer owns as a whole."""
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    Text(32, _QUANTITY_SHAPE, "must be a quantity, such as 500m, 4 or 16Gi"),
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
+]
+"""Kubernetes quantity."""
+
+LabelKey = Annotated[
+    str,
+    Text(
+        317,
+        r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?",
+        "must be a label's or annotation's name, such as team or example.com/team",
+    ),
+]
+"""Name of a label, annotation or resource."""
+
+LabelValue = Annotated[
+    str,
+    Text(
+        63,
+        r"(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?",
+        "must be a label's value: letters, digits, '-', '_', '.', beginning and ending with a "
+        "letter or digit",
+        min_length=0,
+    ),
+]
+"""Value of a label."""
+
+
+class SeccompProfile(Model):
+    """System calls that the job's processes may make."""
+
+    type: Literal["RuntimeDefault", "Unconfined", "Localhost"]
+    """`RuntimeDefault`, `Unconfined` or `Localhost`."""
+
+    localhost_profile: Annotated[str, Text(1024)] | None = None
+    """File on the node, with `Localhost` only."""
+
+
+class Capabilities(Model):
+    """Linux capabilities of the job's processes."""
+
+    add: tuple[Annotated[str, Text(64)], ...] = Field((), max_length=64, json_schema_extra=ATOMIC)
+    """Capabilities to add, such as `IPC_LOCK`."""
+
+    drop: tuple[Annotated[str, Text(64)], ...] = Field((), max_length=64, json_schema_extra=ATOMIC)
+    """Capabilities to take away; `ALL` for every one."""
+
+
+class SecurityContext(Model):
+    """The identity and rights of the job's processes; the image's own where nothing is said."""
+
+    run_as_user: UserId | None = None
+    """Numeric user id."""
+
+    run_as_group: UserId | None = None
+    """Numeric primary group id."""
+
+    run_as_non_root: Flag | None = None
+    """Refuse to start as root."""
+
+    fs_group: UserId | None = None
+    """Numeric group id that volumes are given to."""
+
+    supplemental_groups: tuple[UserId, ...] = Field((), max_length=32, json_schema_extra=ATOMIC)
+    """Further numeric group ids."""
+
+    allow_privilege_escalation: Flag | None = None
+    """Whether a process may gain more rights than its parent, as sudo does."""
+
+    capabilities: Capabilities | None = None
+    """Linux capabilities to add and drop."""
+
+    seccomp_profile: SeccompProfile | None = None
+    """System calls that may be made."""
+
+
+class Toleration(Model):
+    """A taint of Kubernetes nodes that the job's Pods put up with."""
+
+    key: Annotated[str, Text(317, min_length=0)] | None = None
+    """Name of the taint; every taint when absent, with operator `Exists`."""
+
+    operator: Literal["Exists", "Equal"] | None = None
+    """`Equal` (when absent) compares `value`, `Exists` does not."""
+
+    value: Annotated[str, Text(63, min_length=0)] | None = None
+    """Value of the taint."""
+
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; every effect when absent."""
+
+    toleration_seconds: Annotated[Count, Field(ge=0)] | None = None
+    """With `NoExecute`, seconds to stay on a node that gets the taint."""
+
+
+class Resources(Model):
+    """What each node of the job asks for, instead of all that its `vmSize` has."""
+
+    requests: dict[LabelKey, Quantity] = Field({}, max_length=16)
+    """Requests, such as `cpu: "4"`."""
+
+    limits: dict[LabelKey, Quantity] = Field({}, max_length=16)
+    """Limits, such as `nvidia.com/gpu: 1`."""
+
+
+class KubernetesSettings(Model):
+    """Settings of the job's Pods."""
+
+    service_account_name: ObjectName | None = None
+    """ServiceAccount of the Pods; the namespace's default when absent. No token is mounted."""
+
+    security_context: SecurityContext | None = None
+    """Identity and rights of the job's processes."""
+
+    node_selector: dict[LabelKey, LabelValue] = Field({}, max_length=32)
+    """Labels that the Kubernetes nodes must have."""
+
+    tolerations: tuple[Toleration, ...] = Field((), max_length=32, json_schema_extra=ATOMIC)
+    """Taints of Kubernetes nodes that do not keep the Pods away."""
+
+    annotations: dict[LabelKey, Annotated[str, Text(4096, min_length=0)]] = Field({}, max_length=32)
+    """Annotations of the Pods."""
+
+    labels: dict[LabelKey, LabelValue] = Field({}, max_length=32)
+    """Labels of the Pods, next to the operator's own."""
+
+    image_pull_secrets: tuple[SecretReference, ...] = Field(
+        (),
+        max_length=16,
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+        },
+    )
+    """Secrets with registry credentials."""
+
+    resources: Resources | None = None
+    """What each node asks for, instead of all that the cluster's `vmSize` has."""
+
+    priority_class_name: ObjectName | None = None
+    """PriorityClass of the Pods."""
+
+    ttl_seconds_after_finished: Annotated[Count, Field(ge=0, le=2**31 - 1)] | None = None
+    """Seconds after the end of the job when its Pods are removed; the job's object and its files
+    stay. Never when absent."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.labels) || !self.labels.exists(k, k.startsWith('batchai.dev/'))",
+            message="labels that begin with batchai.dev/ are the operator's own; choose other names",
+            check=lambda it: not any(key.startswith("batchai.dev/") for key in it.labels),
+            on="labels",
+        ),
+    )

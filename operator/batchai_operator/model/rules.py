@@ -1,0 +1,128 @@
+"""Rules that the API server (as CEL) and the models (as Python) hold in the same words.
+
+Used by the models, which declare rules, by base.py, which checks them, and by schema.py, which
+writes them into the CRDs. A rule must never put the value of a secret into its message.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_PLACE = re.compile(r"\{([A-Za-z0-9.]+)\}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on an object.
+
+    Attributes:
+        cel: condition that must hold, on `self`.
+        message: what is wrong and what to do; `{a.b}` stands for the value of that field, which
+            must be present, and no secret, whenever the rule fails.
+        check: the same condition in Python; None for a rule on changes, which only the API server
+            can see.
+        on: field to which the message is attached, such as `workerCount`; empty = the object.
+    """
+
+    cel: str
+    message: str
+    check: Callable[[Any], bool] | None
+    on: str = ""
+
+    def explain(self, value: Any) -> str:
+        """Return the message with the values of the object that breaks the rule."""
+        return _PLACE.sub(lambda place: str(_look_up(value, place.group(1))), self.message)
+
+    def as_schema(self) -> dict[str, str]:
+        """Return the rule as an entry of `x-kubernetes-validations`."""
+        entry = {"rule": self.cel, "message": _PLACE.sub(r"\1", self.message)}
+        if _PLACE.search(self.message):
+            entry["messageExpression"] = self._message_expression()
+        if self.on:
+            entry["fieldPath"] = f".{self.on}"
+        return entry
+
+    def _message_expression(self) -> str:
+        parts: list[str] = []
+        for index, part in enumerate(_PLACE.split(self.message)):
+            if index % 2:
+                parts.append(f"string(self.{part})")
+            elif part:
+                parts.append(quote(part))
+        return " + ".join(parts)
+
+
+def _look_up(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        fields = type(value).model_fields
+        value = getattr(value, next(key for key, field in fields.items() if field.alias == name))
+    return value
+
+
+def quote(text: str) -> str:
+    """Return a text as a CEL string literal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def frozen_field(path: str, kind: str) -> Rule:
+    """Return the rule that a field never changes, comes or goes after creation.
+
+    Args:
+        path: the field, seen from the object that carries the rule, such as `kubernetes.labels`.
+        kind: `job` or `cluster`, for the message.
+    """
+    optional = ".?".join(["", *path.split(".")])
+    return Rule(
+        cel=f"self{optional} == oldSelf{optional}",
+        message=f"{path} cannot be changed after creation; delete the {kind} and create it anew",
+        check=None,
+        on=path.split(".", maxsplit=1)[0],
+    )
+
+
+def exactly_one(names: tuple[str, ...], message: str) -> Rule:
+    """Return the rule that exactly one of some optional fields is given.
+
+    Args:
+        names: the fields, as on the wire.
+        message: what to do.
+    """
+    return Rule(
+        cel="[" + ", ".join(f"has(self.{name})" for name in names) + "].exists_one(x, x)",
+        message=message,
+        check=lambda value: sum(_look_up(value, name) is not None for name in names) == 1,
+    )
+
+
+def at_most_one(names: tuple[str, ...], message: str) -> Rule:
+    """Return the rule that at most one of some optional fields is given.
+
+    Args:
+        names: the fields, as on the wire.
+        message: what to do.
+    """
+    return Rule(
+        cel="[" + ", ".join(f"has(self.{name})" for name in names) + "].filter(x, x).size() < 2",
+        message=message,
+        check=lambda value: sum(_look_up(value, name) is not None for name in names) < 2,
+    )
+
+
+def refused_secret(name: str, remedy: str) -> Rule:
+    """Return the rule that a secret does not stand in the object.
+
+    It stands on the parent, because the API server prints the value of a field that breaks a rule
+    of its own (platform guide 4.2).
+
+    Args:
+        name: the field that would hold the secret.
+        remedy: where to keep it instead.
+    """
+    return Rule(
+        cel=f"!has(self.{name})",
+        message=f"{name} must not stand in an object, where everybody who may read it sees it; "
+        + remedy,
+        check=lambda value: _look_up(value, name) is None,
+    )

@@ -1,0 +1,270 @@
+"""Kinds of text: names, paths, command lines, choices. Each is a type with bounds and a remedy.
+
+Used by the models as field types. Every text is bounded, so that the API server can estimate what
+its rules cost (platform guide 4.2).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Strict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from batchai_operator.model.rules import quote
+
+_PLACEHOLDER = r"<[A-Za-z][\w -]*>"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A bounded text, with a shape and the words for a text of another shape.
+
+    Attributes:
+        max_length: most characters.
+        shape: regular expression for the whole text, of the kind that RE2 and Python share.
+        remedy: what the text must be; printed after the field and its value.
+        placeholder: what to do about a text such as `<AZURE_BATCHAI_STORAGE_ACCOUNT>`; empty when
+            angle brackets are ordinary characters.
+        min_length: fewest characters.
+    """
+
+    max_length: int
+    shape: str = ""
+    remedy: str = ""
+    placeholder: str = ""
+    min_length: int = 1
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the shape after the type and the length."""
+        text = core_schema.str_schema(min_length=self.min_length, max_length=self.max_length)
+        return core_schema.no_info_after_validator_function(self._check, text)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the same checks for the API server."""
+        result = handler(schema)
+        rules = [{"rule": rule, "message": message} for rule, message in self._rules()]
+        return {**result, **({"x-kubernetes-validations": rules} if rules else {})}
+
+    def _rules(self) -> list[tuple[str, str]]:
+        rules: list[tuple[str, str]] = []
+        exempt = ""
+        if self.placeholder:
+            # The shape keeps quiet about a placeholder, so that one clear message remains.
+            exempt = f"self.matches({quote(_PLACEHOLDER)}) || "
+            rules.append((f"!self.matches({quote(_PLACEHOLDER)})", self.placeholder))
+        if self.shape:
+            whole = quote(f"^(?:{self.shape})$")
+            rules.append((f"{exempt}self.matches({whole})", self.remedy))
+        return rules
+
+    def _check(self, text: str) -> str:
+        if self.placeholder and re.search(_PLACEHOLDER, text, re.ASCII):
+            raise ValueError(self.placeholder)
+        if self.shape and not re.fullmatch(self.shape, text, re.ASCII):
+            raise ValueError(self.remedy)
+        return text
+
+
+class Choice:
+    """A word of an enumeration, in any letter case, kept in the service's own spelling."""
+
+    def __init__(self, *words: str) -> None:
+        self._words = {word.lower(): word for word in words}
+        # An enumeration of the schema would be case-sensitive; the service was not (design 2).
+        self._pattern = f"(?i)^({'|'.join(words)})$"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Correct the letter case before the word is looked up."""
+        return core_schema.no_info_before_validator_function(self._spell, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the words by a pattern that ignores letter case."""
+        longest = max(map(len, self._words))
+        return {"type": "string", "pattern": self._pattern, "maxLength": longest}
+
+    def _spell(self, word: Any) -> Any:
+        return self._words.get(word.lower(), word) if isinstance(word, str) else word
+
+
+ACCOUNT_REMEDY = (
+    "is a placeholder: put the name of your storage account in its place; `batchai job create` "
+    "takes it from --storage-account-name or AZURE_BATCHAI_STORAGE_ACCOUNT"
+)
+"""Said about `<AZURE_BATCHAI_STORAGE_ACCOUNT>`, which every public recipe contains."""
+
+BatchAIName = Annotated[
+    str,
+    Text(64, r"[-\w]+", "must consist of letters, digits, '-' and '_', 64 at most (spec 1.3)"),
+]
+"""Name of a workspace, experiment, cluster, job or file server."""
+
+DirectoryId = Annotated[
+    str,
+    Text(
+        64,
+        r"\w+",
+        "must consist of letters, digits and '_', because it becomes part of the name of an "
+        "environment variable such as AZ_BATCHAI_OUTPUT_MODEL",
+    ),
+]
+"""Id of an input or output directory."""
+
+VariableName = Annotated[
+    str,
+    Text(
+        256,
+        r"[A-Za-z_][-\w.]*",
+        "must be a name for an environment variable: letters, digits, '_', '-' and '.', not "
+        "beginning with a digit",
+    ),
+]
+"""Name of an environment variable or secret."""
+
+RelativePath = Annotated[
+    str,
+    Text(
+        256,
+        r"[-\w.+=@~]*[-\w+=@~][-\w.+=@~]*(?:/[-\w.+=@~]*[-\w+=@~][-\w.+=@~]*)*",
+        "must be a relative path such as `data` or `data/train`: not absolute, without '.' or "
+        "'..', blanks or a final '/'",
+    ),
+]
+"""Path below a mount root, such as `logs`."""
+
+RelativeFolder = Annotated[
+    str,
+    Text(
+        1024,
+        r"(?:[^/\x00-\x1f]*[^/.\x00-\x1f][^/\x00-\x1f]*)(?:/[^/\x00-\x1f]*[^/.\x00-\x1f][^/\x00-\x1f]*)*/?",
+        "must be a relative path such as `Models`: not absolute and without '.' or '..'",
+    ),
+]
+"""Path below an output folder."""
+
+RootedPath = Annotated[
+    str,
+    Text(
+        1024,
+        r"[/$][^\x00-\x1f]*",
+        "must be absolute or begin with a variable, such as $AZ_BATCHAI_JOB_MOUNT_ROOT/logs",
+    ),
+]
+"""Absolute path, or one that begins with a reference to a variable."""
+
+FilePath = Annotated[str, Text(1024, r"[^\x00-\x1f]+", "must be a path without control characters")]
+"""Path on the node, in which variables may be referenced."""
+
+CommandLine = Annotated[str, Text(16384)]
+"""Line for a shell, or part of one."""
+
+Arguments = Annotated[str, Text(16384, min_length=0)]
+"""Command-line arguments; may be empty."""
+
+ObjectName = Annotated[
+    str,
+    Text(
+        253,
+        r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*",
+        "must be the name of a Kubernetes object in this namespace: small letters, digits, '-', '.'",
+    ),
+]
+"""Name of a Kubernetes object."""
+
+AccountName = Annotated[
+    str,
+    Text(
+        64,
+        r"[a-z0-9]{3,24}",
+        "must be the name of a storage account: 3 to 24 small letters and digits",
+        ACCOUNT_REMEDY,
+    ),
+]
+"""Name of an Azure storage account."""
+
+AnyText = Annotated[str, Text(1024)]
+"""Text that is kept and shown but has no meaning here."""
+
+Count = Annotated[int, Strict()]
+"""Integer; a number in quotes is refused, as the API server refuses it."""
+
+Flag = Annotated[bool, Strict()]
+"""True or false; words such as `yes` are refused, as the API server refuses them."""
+
+NodeCount = Annotated[int, Strict(), Field(ge=0, le=1000)]
+"""Number of nodes of a cluster."""
+
+
+class Duration:
+    """A time span, written as ISO 8601 (`P7D`) or as the service's clients did (`7.00:00:00`)."""
+
+    _ISO = (
+        r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?"
+        r"(?:(\d{1,9})(?:\.\d{1,9})?S)?)?)"
+    )
+    _DOTTED = r"(?:(\d{1,6})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d{1,9})?"
+    _REMEDY = (
+        "must be a time span above zero, as ISO 8601 (P7D, PT1H30M) or d.hh:mm:ss (7.00:00:00)"
+    )
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Accept text, and a `timedelta` as it is."""
+        return core_schema.no_info_plain_validator_function(
+            self._read, serialization=core_schema.plain_serializer_function_ser_schema(_iso)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe both notations; a span needs at least one digit other than zero."""
+        shape = quote(f"^(?:{self._ISO}|{self._DOTTED})$")
+        rule = f"self.matches({shape}) && self.matches('[1-9]') && !self.endsWith('T')"
+        return {
+            "type": "string",
+            "maxLength": 64,
+            "x-kubernetes-validations": [{"rule": rule, "message": self._REMEDY}],
+        }
+
+    def _read(self, value: Any) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        if not isinstance(value, str):
+            raise ValueError(self._REMEDY)  # noqa: TRY004 - pydantic turns it into its own error
+        iso = re.fullmatch(self._ISO, value, re.ASCII)
+        dotted = re.fullmatch(self._DOTTED, value, re.ASCII)
+        if iso and not value.endswith("T"):
+            weeks, days, hours, minutes, seconds = (int(part or 0) for part in iso.groups())
+        elif dotted:
+            weeks = 0
+            days, hours, minutes, seconds = (int(part or 0) for part in dotted.groups())
+        else:
+            raise ValueError(self._REMEDY)
+        if not re.search("[1-9]", value):
+            raise ValueError(self._REMEDY)
+        span = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        # Fractions are dropped: the limit is enforced by whole seconds, one at least.
+        return max(span, timedelta(seconds=1))
+
+
+def _iso(span: timedelta) -> str:
+    hours, rest = divmod(span.seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    time = "".join(
+        f"{number}{unit}"
+        for number, unit in ((hours, "H"), (minutes, "M"), (seconds, "S"))
+        if number
+    )
+    days = f"{span.days}D" if span.days else ""
+    return f"P{days}{'T' + time if time else ''}" if days or time else "PT0S"

@@ -1,0 +1,252 @@
+"""Volumes of a cluster or job: the service's four kinds and claims of the namespace (spec 2.6).
+
+Used by job.py and cluster.py, and by the planner, which mounts them.
+"""
+
+from itertools import combinations
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from batchai_operator.model.base import Model
+from batchai_operator.model.credentials import StorageCredentials
+from batchai_operator.model.rules import Rule
+from batchai_operator.model.text import (
+    ACCOUNT_REMEDY,
+    AccountName,
+    Flag,
+    ObjectName,
+    RelativePath,
+    Text,
+)
+
+FileMode = Annotated[
+    str, Text(5, r"0?[0-7]{3,4}", "must be an octal mode of three or four digits, such as 0777")
+]
+"""Access mode of files or directories."""
+
+MountOptions = Annotated[
+    str, Text(2048, r"[^\x00-\x1f]*", "must be one line of mount options", min_length=0)
+]
+"""Options of a mount, as the service's clients wrote them."""
+
+_UNIQUE_BY_PATH = {
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["relativeMountPath"],
+}
+
+
+class Volume(Model):
+    """What all kinds of volumes have."""
+
+    relative_mount_path: RelativePath
+    """Path below `$AZ_BATCHAI_JOB_MOUNT_ROOT` (volumes of a job) or `$AZ_BATCHAI_MOUNT_ROOT`
+    (volumes of a cluster), unique among all volumes of the job or cluster (spec 2.6)."""
+
+
+class AzureFileShare(Volume):
+    """A share of Azure Files, mounted by SMB (spec 2.6)."""
+
+    account_name: AccountName | None = None
+    """Storage account; taken from `azureFileUrl` when absent."""
+
+    azure_file_url: Annotated[
+        str,
+        Text(
+            512,
+            r"(?i)https://[a-z0-9]{3,24}\.(?:privatelink\.)?file\.[a-z0-9.-]+/[a-z0-9](?:-?[a-z0-9]){2,62}/?",
+            "must be https://ACCOUNT.file.core.windows.net/SHARE",
+            ACCOUNT_REMEDY,
+        ),
+    ]
+    """URL of the share, `https://{account}.file.core.windows.net/{share}`."""
+
+    credentials: StorageCredentials | None = None
+    """Where the account's key is found; Secret `azure-storage-account-<account>-secret` of the
+    namespace when absent."""
+
+    file_mode: FileMode = "0777"
+    """Octal access mode of all files."""
+
+    directory_mode: FileMode = "0777"
+    """Octal access mode of all directories."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.accountName) || self.accountName.contains('<') || "
+            "self.azureFileUrl.contains('<') || "
+            "self.azureFileUrl.lowerAscii().startsWith('https://' + self.accountName + '.')",
+            message="accountName {accountName} is not the account of azureFileUrl {azureFileUrl}; "
+            "remove accountName or correct one of them",
+            check=lambda it: it.account_name in (None, it.account),
+        ),
+    )
+
+    @property
+    def account(self) -> str:
+        """Storage account, from the URL."""
+        return self.server.split(".", maxsplit=1)[0]
+
+    @property
+    def server(self) -> str:
+        """Host of the share, such as `myaccount.file.core.windows.net`."""
+        return urlsplit(self.azure_file_url).hostname or ""
+
+    @property
+    def share(self) -> str:
+        """Name of the share; Azure allows small letters only."""
+        return urlsplit(self.azure_file_url).path.strip("/").lower()
+
+
+class AzureBlobFileSystem(Volume):
+    """A container of Azure Blob Storage, mounted by blobfuse (spec 2.6)."""
+
+    account_name: AccountName
+    """Storage account."""
+
+    container_name: Annotated[
+        str,
+        Text(
+            63,
+            r"\$root|\$web|\$logs|[a-z0-9](?:-?[a-z0-9]){2,62}",
+            "must be the name of a blob container: 3 to 63 small letters, digits and single '-'",
+            "is a placeholder: put the name of your container in its place",
+        ),
+    ]
+    """Container; it must exist."""
+
+    credentials: StorageCredentials | None = None
+    """Where the account's key is found; Secret `azure-storage-account-<account>-secret` of the
+    namespace when absent."""
+
+    mount_options: MountOptions | None = None
+    """Options of blobfuse, in the notation of version 1 or 2."""
+
+
+class FileServerReference(Model):
+    """Reference to a file server."""
+
+    id: Annotated[
+        str,
+        Text(
+            1024,
+            r"[-\w]{1,64}|/.*/[-\w]{1,64}",
+            "must be the name of a file server in this namespace, or a resource id that ends in it",
+        ),
+    ]
+    """Name of the file server, or a resource id whose last segment it is."""
+
+
+class FileServerMount(Volume):
+    """A directory of a Batch AI file server, mounted by NFS (spec 2.6)."""
+
+    file_server: FileServerReference
+    """The file server."""
+
+    source_directory: Annotated[str, Text(1024, min_length=0)] | None = None
+    """Directory of the server to mount; the whole export when absent."""
+
+    mount_options: MountOptions | None = None
+    """Options of the NFS mount, such as `rw`."""
+
+
+class UnmanagedFileSystem(Volume):
+    """A file system that exists already, with the command that mounts it (spec 2.6)."""
+
+    mount_command: Annotated[str, Text(4096)]
+    """Mount command without the mount path, such as `mount -t nfs 10.0.0.4:/data`. It must not
+    contain passwords: it stands in the object for everybody who may read it."""
+
+
+class PersistentVolumeClaimMount(Volume):
+    """A PersistentVolumeClaim of the namespace; an addition for clusters outside Azure."""
+
+    claim_name: ObjectName
+    """Name of the claim."""
+
+    sub_path: RelativePath | None = None
+    """Directory of the volume to mount; the whole volume when absent."""
+
+    read_only: Flag = False
+    """Mount without the right to write."""
+
+
+_KINDS = (
+    "azureFileShares",
+    "azureBlobFileSystems",
+    "fileServers",
+    "unmanagedFileSystems",
+    "persistentVolumeClaims",
+)
+
+
+def _paths_differ(first: str, second: str) -> Rule:
+    used_twice = f"self.{first}.exists(a, self.{second}.exists(b, b.relativeMountPath == a.relativeMountPath))"
+
+    def check(it: "MountVolumes") -> bool:
+        paths = [[v.relative_mount_path for v in it.by_kind(kind)] for kind in (first, second)]
+        return not set(paths[0]) & set(paths[1])
+
+    return Rule(
+        cel=f"!has(self.{first}) || !has(self.{second}) || !{used_twice}",
+        message=f"a relativeMountPath stands in both {first} and {second}; each volume of one "
+        "job or cluster needs its own",
+        check=check,
+    )
+
+
+def _unique_within(it: "MountVolumes") -> bool:
+    for kind in _KINDS:
+        paths = [volume.relative_mount_path for volume in it.by_kind(kind)]
+        if len(paths) != len(set(paths)):
+            return False
+    return True
+
+
+class MountVolumes(Model):
+    """Volumes, by kind (spec 2.6)."""
+
+    azure_file_shares: tuple[AzureFileShare, ...] = Field(
+        (), max_length=32, json_schema_extra=_UNIQUE_BY_PATH
+    )
+    """Shares of Azure Files."""
+
+    azure_blob_file_systems: tuple[AzureBlobFileSystem, ...] = Field(
+        (), max_length=32, json_schema_extra=_UNIQUE_BY_PATH
+    )
+    """Containers of Azure Blob Storage."""
+
+    file_servers: tuple[FileServerMount, ...] = Field(
+        (), max_length=32, json_schema_extra=_UNIQUE_BY_PATH
+    )
+    """Directories of Batch AI file servers."""
+
+    unmanaged_file_systems: tuple[UnmanagedFileSystem, ...] = Field(
+        (), max_length=32, json_schema_extra=_UNIQUE_BY_PATH
+    )
+    """Other file systems, each with its mount command."""
+
+    persistent_volume_claims: tuple[PersistentVolumeClaimMount, ...] = Field(
+        (), max_length=32, json_schema_extra=_UNIQUE_BY_PATH
+    )
+    """Claims of the namespace; an addition for clusters outside Azure."""
+
+    rules: ClassVar[tuple[Rule, ...]] = tuple(
+        _paths_differ(first, second) for first, second in combinations(_KINDS, 2)
+    )
+
+    def by_kind(self, kind: str) -> tuple[Volume, ...]:
+        """Return the volumes of one list, named as on the wire."""
+        return {
+            "azureFileShares": self.azure_file_shares,
+            "azureBlobFileSystems": self.azure_blob_file_systems,
+            "fileServers": self.file_servers,
+            "unmanagedFileSystems": self.unmanaged_file_systems,
+            "persistentVolumeClaims": self.persistent_volume_claims,
+        }[kind]
+
+    @property
+    def all(self) -> tuple[Volume, ...]:
+        """All volumes, in the order of the kinds and of the lists."""
+        return tuple(volume for kind in _KINDS for volume in self.by_kind(kind))
