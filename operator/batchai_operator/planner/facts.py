@@ -1,0 +1,142 @@
+"""What the planner is told: everything a decision may depend on, frozen.
+
+The engine fills these from its cache and lookups; the planner reads nothing else. Objects are plain
+dicts as the API server sends them and are never changed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from batchai_operator.settings import Settings
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+
+@dataclass(frozen=True)
+class SecretFacts:
+    """What may be known of a Secret; never the values of its keys.
+
+    Attributes:
+        name: name of the Secret.
+        keys: names of the keys that it holds.
+        account: the storage account that it is for, when it says so.
+    """
+
+    name: str
+    keys: frozenset[str]
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class MountFailure:
+    """A series of Events with reason `FailedMount` about one Pod.
+
+    Attributes:
+        pod_uid: `metadata.uid` of the Pod.
+        pod_name: its name.
+        message: what kubelet or the driver said.
+        count: how often it was said.
+        first_seen: when it was said first.
+        last_seen: when it was said last.
+    """
+
+    pod_uid: str
+    pod_name: str
+    message: str
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True)
+class NodeCapacity:
+    """What the Kubernetes nodes of a VM size can give, as quantities."""
+
+    cpu: str
+    memory: str
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Whether a job may have its nodes now.
+
+    Attributes:
+        admitted: the nodes are there for it.
+        position: place in the queue of its cluster from 1; 0 when it is admitted or not in a queue.
+        reason: CamelCase word for conditions.
+        message: sentence for people.
+    """
+
+    admitted: bool
+    position: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The API server refused a child of the plan.
+
+    Attributes:
+        definite: trying again cannot help, because the content is wrong; otherwise a quota, a
+            policy or a missing right stands in the way.
+        message: the API server's words.
+    """
+
+    definite: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """All that the plan of a job depends on.
+
+    Attributes:
+        job: the BatchAIJob.
+        cluster: its BatchAICluster, None when there is none of that name.
+        pods: the job's Pods of all attempts, readers included or not.
+        secrets: the Secrets of `secrets_needed` by name; absent or None = not found. Empty when no
+            Pod is to be made.
+        mount_failures: what kubelet says about the job's Pods.
+        admission: whether the job may have its nodes.
+        capacity: of Kubernetes nodes of the cluster's VM size, None when there are none.
+        namespace_annotations: of the job's namespace; needed until the path segment is written.
+        new_key: random text for a Secret that is made now.
+        settings: of the operator.
+        now: the time.
+        refusal: set when children of this very plan have just been refused.
+    """
+
+    job: Object
+    cluster: Object | None
+    pods: tuple[Object, ...]
+    secrets: Mapping[str, SecretFacts | None]
+    mount_failures: tuple[MountFailure, ...]
+    admission: Admission
+    capacity: NodeCapacity | None
+    namespace_annotations: Mapping[str, str]
+    new_key: str = field(repr=False)
+    settings: Settings
+    now: datetime
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """All that the plan of a cluster depends on.
+
+    Attributes:
+        cluster: the BatchAICluster.
+        jobs: the unfinished jobs that name it.
+        settings: of the operator.
+        now: the time.
+    """
+
+    cluster: Object
+    jobs: tuple[Object, ...]
+    settings: Settings
+    now: datetime

@@ -1,0 +1,62 @@
+"""What the planner answers: children to make and delete, a status, Events, a time to look again.
+
+Made by job.py and cluster.py, carried out by the engine in the order deletions, creations, status,
+Events. Plans are data; nothing here knows how they are carried out.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from batchai_operator.planner.facts import Object
+
+
+@dataclass(frozen=True)
+class DeletePod:
+    """A Pod to delete.
+
+    Attributes:
+        name: its name.
+        uid: its uid, so that no namesake is hit.
+        grace_seconds: time for it to end by itself; None for the Pod's own.
+    """
+
+    name: str
+    uid: str
+    grace_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to tell people once, as a Kubernetes Event."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """What to do about a job now.
+
+    Attributes:
+        create: children in the order of making: Secret, Service, Pods.
+        delete: Pods to delete, before anything is made.
+        status: the complete new status; None when it stays as it is.
+        events: to be told after the status is written.
+        requeue_after: seconds after which to look again although nothing happens; None = never.
+    """
+
+    create: tuple[Object, ...] = ()
+    delete: tuple[DeletePod, ...] = ()
+    status: Object | None = None
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """What to do about a cluster now; the attributes are those of `JobPlan`."""
+
+    status: Object | None = None
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None
