@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import numpy as np
+import tensorflow as tf
 
 tf1 = tf.compat.v1
 BATCH_SIZE = 100
@@ -181,7 +181,9 @@ def train(arguments: argparse.Namespace, master: str, device: object) -> None:
             if step >= next_report:
                 next_report = step + every
                 seconds = time.monotonic() - began
-                say(f"step {step:6d} of {arguments.train_steps}  loss {loss:7.4f}  {seconds:6.1f} s")
+                say(
+                    f"step {step:6d} of {arguments.train_steps}  loss {loss:7.4f}  {seconds:6.1f} s"
+                )
         everything = {model.images: test_images, model.labels: test_labels}
         # Past the hooks: they would count this run as one more step of training.
         accuracy, step = session.run_step_fn(
@@ -209,9 +211,7 @@ def main() -> None:
         train(arguments, master="", device=None)
         return
     cluster = tf1.train.ClusterSpec(hosts)
-    server = tf1.train.Server(
-        cluster, job_name=arguments.job_name, task_index=arguments.task_index
-    )
+    server = tf1.train.Server(cluster, job_name=arguments.job_name, task_index=arguments.task_index)
     if arguments.job_name == "ps":
         say("serving parameters until the workers are done")
         server.join()

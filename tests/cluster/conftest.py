@@ -1,0 +1,159 @@
+"""The real Kubernetes of the cluster tests, the installed release, and a namespace per test file.
+
+A cluster that runs is used and left running; else one is started and stopped at the end. The test
+files submit their jobs first and look at them afterwards, so that jobs run at the same time.
+"""
+
+import base64
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from batchai_devcluster import provider, release
+from batchai_devcluster.paths import REPOSITORY, Paths
+from support.api import Api
+from support.kubectl import Kubectl
+from support.objects import a_cluster
+from support.onlooker import SECRET
+from support.scene import Scene
+from support.waiting import wait_until
+
+TOOL = [sys.executable, "-m", "batchai_devcluster"]
+
+
+def run_tool(*words: str) -> str:
+    """Run a verb of the development cluster; its progress goes to the terminal."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "devcluster")}
+    done = subprocess.run(
+        [*TOOL, *words], env=environment, check=False, stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0, f"batchai_devcluster {' '.join(words)} failed"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def paths() -> Paths:
+    """Where the development cluster lies."""
+    return Paths.from_environment()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(paths: Paths, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """The administrator's kubeconfig of a cluster that works."""
+    started = provider.choose(paths).problem() is not None
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    if started:
+        # The first time this takes minutes; whoever waits wants to see why.
+        with capture.global_and_fixture_disabled():
+            run_tool("up")
+    yield paths.kubeconfig
+    if started:
+        run_tool("down")
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Api:
+    """The API server."""
+    return Api(kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path, paths: Paths) -> Kubectl:
+    """kubectl."""
+    return Kubectl(kubeconfig, paths.bin / "kubectl")
+
+
+@pytest.fixture(scope="session")
+def storage(kubeconfig: Path) -> str:
+    """The stand-in for storage, with the share and the container of the tests; its endpoint."""
+    run_tool("storage", "up")
+    run_tool("storage", "share", "create", "logs")
+    run_tool("storage", "container", "create", "data")
+    return run_tool("storage", "endpoint").strip()
+
+
+@pytest.fixture(scope="session")
+def images(paths: Paths, storage: str, pytestconfig: pytest.Config) -> release.References:
+    """Install the operator by its chart, and return the images it runs with."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        return release.install(paths, provider.choose(paths), blob_endpoint=storage)
+
+
+@pytest.fixture(scope="session")
+def make_namespace(api: Api) -> Iterator[Callable[..., str]]:
+    """Make a namespace with the storage account's Secret; all are gone at the end."""
+    made = []
+
+    def make(prefix: str, **labels: str) -> str:
+        name = f"t-{prefix}-{uuid.uuid4().hex[:6]}"
+        api.create(
+            "namespaces",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+        )
+        made.append(name)
+        secret = api.get("secrets", SECRET, "default")
+        copy = {key: secret[key] for key in ("apiVersion", "kind", "type", "data")}
+        api.create("secrets", {**copy, "metadata": {"name": SECRET, "namespace": name}})
+        return name
+
+    yield make
+    for name in made:
+        api.delete("namespaces", name)
+    for name in made:
+        wait_until(
+            lambda name=name: api.find("namespaces", name) is None,  # type: ignore[misc]
+            120,
+            f"namespace {name} to be gone",
+            lambda name=name: str(api.find("namespaces", name)),  # type: ignore[misc]
+        )
+
+
+@pytest.fixture(scope="session")
+def make_scene(
+    api: Api,
+    kubectl: Kubectl,
+    images: release.References,
+    storage: str,
+    make_namespace: Callable[..., str],
+) -> Callable[..., Scene]:
+    """Make a namespace with a roomy cluster `d2` without GPUs in it."""
+
+    def make(prefix: str, **labels: str) -> Scene:
+        namespace = make_namespace(prefix, **labels)
+        scene = Scene(api, kubectl, namespace, images.node, storage)
+        scene.submit(a_cluster("d2", namespace))
+        return scene
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: Callable[..., Scene], request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """The namespace of this test file."""
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    made = make_scene(name)
+    yield made
+    # The namespace is the resource group and thereby part of every path on the share.
+    made.onlooker.run("sh", "-c", f"rm -rf /share/*/{made.namespace}")
+    made.api.delete("namespaces", made.namespace)
+
+
+@pytest.fixture
+def namespace(make_namespace: Callable[..., str], api: Api) -> Iterator[str]:
+    """A namespace of one test's own."""
+    name = make_namespace("own")
+    yield name
+    api.delete("namespaces", name)
+
+
+@pytest.fixture(scope="session")
+def account_key(api: Api) -> str:
+    """The storage account's key, to look for where it must not stand."""
+    data = api.get("secrets", SECRET, "default")["data"]["azurestorageaccountkey"]
+    return base64.b64decode(data).decode()

@@ -1,0 +1,14 @@
+"""Which tests need a cluster: all below tests/cluster, and no others."""
+
+from pathlib import Path
+
+import pytest
+
+CLUSTER_TESTS = Path(__file__).parent / "cluster"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark by folder, so that no test of the cluster can be forgotten in `make test-unit`."""
+    for item in items:
+        if item.path.is_relative_to(CLUSTER_TESTS):
+            item.add_marker(pytest.mark.cluster)
