@@ -113,7 +113,7 @@ def _clean_cache(paths: Paths, chosen: argparse.Namespace) -> None:
     with locked(paths.lock("images"), "building an image"):
         for name in _CACHES:
             place = paths.home / name
-            if place.is_dir():
+            if place.is_dir() and not place.is_symlink():
                 shutil.rmtree(place)
             else:
                 place.unlink(missing_ok=True)

@@ -5,10 +5,9 @@ cluster's processes, since any of them may be dead or hang, and may be called ag
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
-from batchai_devcluster import mountpoints, network, nodes, streaming, sysctls
+from batchai_devcluster import fuse, mountpoints, network, nodes, streaming, sysctls
 from batchai_devcluster.cgroups import Cgroups
 from batchai_devcluster.paths import Paths
 from batchai_devcluster.running import run, succeeds
@@ -66,22 +65,8 @@ def _abort_fuse(cgroups: Cgroups) -> None:
     A process that waits for a file system whose server does not answer cannot be killed; cutting
     the connection makes its call fail.
     """
-    machine = _fuse_devices(Path("/proc/self/mountinfo"))
-    for process in cgroups.processes():
-        with suppress(OSError):
-            for minor in _fuse_devices(Path(f"/proc/{process}/mountinfo")) - machine:
-                Path(f"/sys/fs/fuse/connections/{minor}/abort").write_text("1")
-
-
-def _fuse_devices(mountinfo: Path) -> set[str]:
-    """Return the minor device numbers of the FUSE mounts in a mount table."""
-    found = set()
-    for line in mountinfo.read_text().splitlines():
-        fields = line.split()
-        kind = fields[fields.index("-") + 1]
-        if kind == "fuse" or kind.startswith(("fuse.", "fuseblk")):
-            found.add(fields[2].split(":")[1])
-    return found
+    for connection in fuse.of_processes(cgroups.processes()) - fuse.of_processes(["self"]):
+        fuse.cut(connection)
 
 
 def _unmount_below(folder: Path) -> None:

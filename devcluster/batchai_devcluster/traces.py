@@ -7,10 +7,11 @@ on the machine does not count. Packages and the cache are not traces: see the RE
 
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
-from batchai_devcluster import nodes, sysctls
+from batchai_devcluster import fuse, nodes, sysctls
 from batchai_devcluster.cgroups import Cgroups
 from batchai_devcluster.errors import CommandError
 from batchai_devcluster.paths import Paths
@@ -68,7 +69,7 @@ def take(paths: Paths) -> Snapshot:
         "firewall table": _tables(),
         "network namespace": _names(Path("/run/netns")),
         "socket": _sockets(paths),
-        "FUSE connection": _names(Path("/sys/fs/fuse/connections")),
+        "FUSE connection": _connections(paths),
         "file": _files(),
         "kernel setting": [f"{name} = {value}" for name, value in sysctls.read().items()],
         "cluster folder": [str(paths.cluster)] if paths.cluster.exists() else [],
@@ -86,7 +87,7 @@ def differences(before: Snapshot, now: Snapshot, paths: Paths) -> list[str]:
         found += [f"left: {kind} {item}" for item in after if item not in earlier]
         if kind in ("kernel setting", "route", "network link"):
             found += [f"gone: {kind} {item}" for item in earlier if item not in after]
-    return [line for line in found if not _is_anothers(line, paths)]
+    return [line for line in found if " cluster folder " in line or not _is_anothers(line, paths)]
 
 
 def save(paths: Paths) -> None:
@@ -112,7 +113,8 @@ def compare(paths: Paths) -> list[str]:
 def _is_anothers(line: str, paths: Paths) -> bool:
     """Tell whether a line names another home's link, table or control group."""
     words = line.replace("/", " ").split()
-    return any(word.startswith("batchai") and word != paths.instance for word in words[2:])
+    names = (word for word in words if re.fullmatch("batchai(-[0-9a-f]{4})?", word))
+    return any(name != paths.instance for name in names)
 
 
 def _processes(paths: Paths) -> list[str]:
@@ -132,8 +134,20 @@ def _processes(paths: Paths) -> list[str]:
 
 
 def _mounts() -> list[str]:
+    """Return the mount points of the machine, but not those of programs under test in /tmp."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return sorted({line.split()[4] for line in lines})
+    points = {line.split()[4] for line in lines}
+    return sorted(point for point in points if not point.startswith("/tmp/"))  # noqa: S108
+
+
+def _connections(paths: Paths) -> list[str]:
+    """Return the FUSE connections that belong to no mount of the machine or another cluster."""
+    others = [
+        process
+        for name in Cgroups(paths.instance).others()
+        for process in Cgroups(name).processes()
+    ]
+    return sorted(fuse.all_connections() - fuse.of_processes(["self", *others]))
 
 
 def _groups() -> list[str]:
