@@ -160,3 +160,7 @@ def _configure_logs(settings: Settings) -> None:
     logging.getLogger().setLevel(settings.log_level)
     # kopf tells of each event and patch; the work queue tells what matters.
     logging.getLogger("kopf").setLevel(max(logging.getLogger().level, logging.WARNING))
+
+
+if __name__ == "__main__":
+    main()

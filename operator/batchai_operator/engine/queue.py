@@ -158,7 +158,7 @@ class WorkQueue(Generic[K]):
     def _delay(self, key: K, error: Exception) -> float:
         """Count a failure and return the pause before the next try."""
         tries = self._tries[key] = self._tries.get(key, 0) + 1
-        delay = min(FIRST_DELAY * 2 ** min(tries - 1, 30), LONGEST_DELAY)
+        delay = min(FIRST_DELAY * 2.0 ** min(tries - 1, 30), LONGEST_DELAY)
         if isinstance(error, ConflictError):
             self.counts.conflicts += 1
             logger.debug("%s: %s; again in %.1f s", key, error, delay)
