@@ -71,8 +71,8 @@ clean-cache: down ## Remove all that was built, downloaded and cached
 .PHONY: test-unit
 test-unit: ## Unit tests: Python, the launcher, the storage stand-in (no cluster)
 	@$(WITH_VENV); python -m pytest -m "not cluster" $(PYTEST_ARGS)
-	@$(WITH_VENV); $(DEVCLUSTER) go test launcher
-	@$(WITH_VENV); $(DEVCLUSTER) go test devcluster/storage
+	@$(WITH_VENV); $(DEVCLUSTER) go -C launcher test ./...
+	@$(WITH_VENV); $(DEVCLUSTER) go -C devcluster/storage test ./...
 
 .PHONY: test-cluster
 test-cluster: ## Tests against the real cluster, which is started and stopped if none runs
