@@ -31,9 +31,9 @@ def explain(api: Api, namespace: str, job: str | None = None) -> str:
             parts.append(
                 f"EVENT {about} {event['reason']} x{event.get('count', 1)}: {event.get('message')}"
             )
-    shown = [(pod, namespace, each) for pod in pods for each in ("job", "batchai-sidecar")]
-    shown += [(pod, RELEASE_NAMESPACE, "") for pod in api.list("pods", RELEASE_NAMESPACE)]
-    parts += [_tail(api, pod["metadata"]["name"], place, each) for pod, place, each in shown]
+    tails = [(pod, namespace, each) for pod in pods for each in ("job", "batchai-sidecar")]
+    tails += [(pod, RELEASE_NAMESPACE, "") for pod in api.list("pods", RELEASE_NAMESPACE)]
+    parts += [_tail(api, pod["metadata"]["name"], place, each) for pod, place, each in tails]
     return "\n".join(parts)
 
 

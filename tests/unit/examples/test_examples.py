@@ -1,4 +1,4 @@
-"""The examples say the same in both of their forms, and the training data is what its README says."""
+"""The examples say the same in both of their forms, and the data is what its README says."""
 
 import gzip
 import json
