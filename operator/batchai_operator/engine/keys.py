@@ -6,6 +6,7 @@ nothing; a job whose spec is nonsense is the planner's to refuse.
 
 from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
+from batchai_operator.planner.naming import cluster_name
 
 FINISHED = frozenset({"succeeded", "failed"})
 """Execution states that never change again (spec 2.10)."""
@@ -17,15 +18,10 @@ def is_finished(job: Object) -> bool:
 
 
 def cluster_of(job: Object) -> Key | None:
-    """Return the key of the cluster that an unfinished job belongs to.
-
-    A reference is a plain name or the service's resource id, whose last segment is the name.
-    """
+    """Return the key of the cluster that an unfinished job belongs to."""
     if is_finished(job):
         return None
-    reference = (job.get("spec") or {}).get("cluster") or {}
-    identifier = reference.get("id") if isinstance(reference, dict) else reference
-    name = str(identifier or "").rstrip("/").rsplit("/", maxsplit=1)[-1]
+    name = cluster_name(job)
     return (job["metadata"].get("namespace", ""), name) if name else None
 
 

@@ -5,6 +5,7 @@ own `LeaseLock`, which lets a broken connection end the election, imports model 
 give the Lease back: `release` empties the holder, so that the next one need not wait.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,7 +97,7 @@ class Lease(BaseLock):  # type: ignore[misc]  # the client has no types
         transitions = int(old.get("leaseTransitions") or 0)
         return {
             "holderIdentity": self.identity,
-            "leaseDurationSeconds": int(float(record.lease_duration)),
+            "leaseDurationSeconds": math.ceil(float(record.lease_duration)),
             "acquireTime": old.get("acquireTime", now) if ours else now,
             "renewTime": now,
             "leaseTransitions": transitions if ours or not old else transitions + 1,
