@@ -1,0 +1,179 @@
+"""Completing what a recipe leaves to the command line: storage accounts, keys, extra mounts. Pure.
+
+Called by the commands that create, between reading a file and validating it. The service's clients
+did this, not the server (spec 6.3). Keys never pass: they leave the properties for Secrets.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from batchai_operator.engine.commands import NewSecret
+from batchai_operator.errors import InvalidSpecError
+
+ACCOUNT_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_ACCOUNT>"
+KEY_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_KEY>"
+STORAGE_SUFFIX = "core.windows.net"
+"""Suffix of the share URLs that `--afs-name` makes; other clouds name the URL in the file."""
+
+
+@dataclass(frozen=True)
+class StorageAccount:
+    """The account given by flags or environment, if any."""
+
+    name: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ExtraMounts:
+    """Volumes added by flags, as in `--afs-name logs --afs-mount-path logs`."""
+
+    share: str | None = None
+    share_path: str = "afs"
+    container: str | None = None
+    container_path: str = "bfs"
+    file_server: str | None = None
+    file_server_path: str = "nfs"
+
+
+def storage_secret_name(account: str) -> str:
+    """Return the drivers' own name for an account's Secret (platform convention)."""
+    return f"azure-storage-account-{account}-secret"
+
+
+def complete_volumes(
+    mount_volumes: dict[str, Any] | None, account: StorageAccount, extra: ExtraMounts
+) -> tuple[dict[str, Any] | None, list[NewSecret], list[str]]:
+    """Fill in accounts and take out keys of `mountVolumes`.
+
+    Args:
+        mount_volumes: the section of the file, or None.
+        account: what flags or environment say.
+        extra: volumes to add.
+
+    Returns:
+        The section for the object, the Secrets to make, and warnings.
+
+    Raises:
+        InvalidSpecError: a placeholder without a value, an account that nothing tells.
+    """
+    volumes = copy.deepcopy(mount_volumes) or {}
+    _add_mounts(volumes, account, extra)
+    drafts: dict[str, NewSecret] = {}
+    warnings: list[str] = []
+    for path, volume in _storage_volumes(volumes):
+        _fill_account(path, volume, account)
+        name, key = volume["accountName"], _take_key(path, volume, account)
+        if key is None and name == account.name and "credentials" not in volume:
+            key = account.key
+        if key is None:
+            continue
+        # A key typed for this command, even through a placeholder, is newer than what is stored.
+        draft = _storage_draft(name, key, given=key == account.key)
+        if drafts.setdefault(draft.name, draft).data != draft.data:
+            raise InvalidSpecError(f"{path}: two different keys are given for account {name}.")
+        if not draft.given:
+            warnings.append(
+                f"{path}.credentials.accountKey is kept in Secret {draft.name}, not in the object; "
+                "remove it from the file."
+            )
+    return volumes or None, list(drafts.values()), warnings
+
+
+def _storage_draft(account: str, key: str, *, given: bool) -> NewSecret:
+    return NewSecret(
+        name=storage_secret_name(account),
+        data={"azurestorageaccountname": account, "azurestorageaccountkey": key},
+        shared=True,
+        given=given,
+    )
+
+
+def _add_mounts(volumes: dict[str, Any], account: StorageAccount, extra: ExtraMounts) -> None:
+    if (extra.share or extra.container) and not account.name:
+        raise InvalidSpecError(
+            "Mounting a share or container by flags needs an account: give --storage-account-name "
+            "or set AZURE_BATCHAI_STORAGE_ACCOUNT."
+        )
+    if extra.share:
+        url = f"https://{account.name}.file.{STORAGE_SUFFIX}/{extra.share}"
+        volumes.setdefault("azureFileShares", []).append(
+            {
+                "accountName": account.name,
+                "azureFileUrl": url,
+                "relativeMountPath": extra.share_path,
+            }
+        )
+    if extra.container:
+        volumes.setdefault("azureBlobFileSystems", []).append(
+            {
+                "accountName": account.name,
+                "containerName": extra.container,
+                "relativeMountPath": extra.container_path,
+            }
+        )
+    if extra.file_server:
+        volumes.setdefault("fileServers", []).append(
+            {
+                "fileServer": {"id": extra.file_server},
+                "relativeMountPath": extra.file_server_path,
+                "mountOptions": "rw",
+            }
+        )
+
+
+def _storage_volumes(volumes: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in ("azureFileShares", "azureBlobFileSystems"):
+        for index, volume in enumerate(volumes.get(kind) or []):
+            # Anything else than an object is left for the models to refuse.
+            if isinstance(volume, dict):
+                yield f"mountVolumes.{kind}[{index}]", volume
+
+
+def _fill_account(path: str, volume: dict[str, Any], account: StorageAccount) -> None:
+    for member in ("accountName", "azureFileUrl"):
+        text = volume.get(member)
+        if isinstance(text, str) and ACCOUNT_PLACEHOLDER in text:
+            if not account.name:
+                raise InvalidSpecError(
+                    f"{path}.{member} contains {ACCOUNT_PLACEHOLDER}: give --storage-account-name "
+                    "or set AZURE_BATCHAI_STORAGE_ACCOUNT.",
+                    field=f"{path}.{member}",
+                )
+            volume[member] = text.replace(ACCOUNT_PLACEHOLDER, account.name)
+    if volume.get("accountName"):
+        return
+    if "azureFileUrl" not in volume:
+        raise InvalidSpecError(f"{path}.accountName is missing.", field=f"{path}.accountName")
+    host = urlsplit(str(volume["azureFileUrl"])).hostname or ""
+    if not host:
+        raise InvalidSpecError(
+            f"{path}.azureFileUrl names no account; expected https://ACCOUNT.file.{STORAGE_SUFFIX}/SHARE.",
+            field=f"{path}.azureFileUrl",
+        )
+    volume["accountName"] = host.split(".")[0]
+
+
+def _take_key(path: str, volume: dict[str, Any], account: StorageAccount) -> str | None:
+    """Remove the key from a volume's credentials and return it."""
+    credentials = volume.get("credentials")
+    if not isinstance(credentials, dict):
+        volume.pop("credentials", None)
+        return None
+    key = credentials.pop("accountKey", None)
+    # Empty credentials, as a GET of the old service returned them, mean the account's own Secret.
+    if not any(credentials.values()):
+        del volume["credentials"]
+    if key and KEY_PLACEHOLDER in key:
+        if not account.key:
+            raise InvalidSpecError(
+                f"{path}.credentials.accountKey contains {KEY_PLACEHOLDER}: give "
+                "--storage-account-key, set AZURE_BATCHAI_STORAGE_KEY, or remove `credentials` "
+                f"and keep the key in Secret {storage_secret_name(volume['accountName'])}.",
+                field=f"{path}.credentials.accountKey",
+            )
+        key = key.replace(KEY_PLACEHOLDER, account.key)
+    return str(key) if key else None

@@ -1,0 +1,42 @@
+"""Entry point of the `batchai` command.
+
+Started by people, as `batchai` or, through kubectl's plugin mechanism, as `kubectl batchai`.
+"""
+
+import dataclasses
+
+import click
+
+from batchai_operator import wiring
+from batchai_operator.cli.cluster_commands import cluster_group
+from batchai_operator.cli.job_commands import job_group
+from batchai_operator.cli.session import Session
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="batchai-operator", prog_name="batchai")
+@click.option(
+    "--kubeconfig", metavar="FILE", help="Kubeconfig. Default: KUBECONFIG, ~/.kube/config."
+)
+@click.option("--context", "kube_context", metavar="NAME", help="Context of the kubeconfig.")
+@click.pass_context
+def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None) -> None:
+    """Azure Batch AI's command line, on Kubernetes.
+
+    Words and letters are those of `az batchai`. A resource group is a namespace; everything made is
+    an object that kubectl could have made.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such resource. `job wait` ends with
+    the job's own exit code.
+    """
+    session = context.obj or Session(connect=wiring.connect)
+    context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
+
+
+cli.add_command(job_group)
+cli.add_command(cluster_group)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="batchai")

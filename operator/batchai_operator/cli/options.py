@@ -1,0 +1,139 @@
+"""Options that several commands share, with the letters of the old command line (spec 6.1).
+
+Called as decorators by the command modules; nothing is decided here but defaults.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from batchai_operator.cli.rendering import FORMATS
+from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
+
+NAME_PATTERN = r"^[-\w]{1,64}$"
+"""Names of workspaces, experiments, jobs and clusters (spec 1.3)."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _stack(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+group_option = click.option(
+    "-g",
+    "--resource-group",
+    "--namespace",
+    "group",
+    envvar="AZURE_DEFAULTS_GROUP",
+    metavar="NAME",
+    help="Resource group: a Kubernetes namespace. Default: that of the kubeconfig context.",
+)
+workspace_option = click.option(
+    "-w",
+    "--workspace",
+    default=DEFAULT_WORKSPACE,
+    show_default=True,
+    metavar="NAME",
+    help="Workspace.",
+)
+ignored_workspace_option = click.option(
+    "-w",
+    "--workspace",
+    expose_value=False,
+    metavar="NAME",
+    help="Accepted for old scripts; the name of a cluster is unique in its namespace.",
+)
+experiment_option = click.option(
+    "-e",
+    "--experiment",
+    default=DEFAULT_EXPERIMENT,
+    show_default=True,
+    metavar="NAME",
+    help="Experiment.",
+)
+output_option = click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(FORMATS),
+    default="json",
+    show_default=True,
+    help="Output format.",
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not prompt for confirmation.")
+no_wait_option = click.option(
+    "--no-wait", is_flag=True, help="Do not wait for the operation to finish."
+)
+directory_option = click.option(
+    "-d",
+    "--output-directory-id",
+    "directory",
+    default="stdouterr",
+    show_default=True,
+    metavar="ID",
+    help="Id of one of the job's outputDirectories, or `stdouterr`.",
+)
+expiry_option = click.option(
+    "--expiry",
+    type=int,
+    hidden=True,
+    help="Accepted for old scripts; there are no links that could expire.",
+)
+
+
+def job_options(name_flag: str = "-n") -> Callable[[Command], Command]:
+    """Options that name one job.
+
+    Args:
+        name_flag: `-n`, or `-j` for the file commands, as the old command line had it.
+    """
+    long = "--name" if name_flag == "-n" else "--job"
+    return _stack(
+        group_option,
+        workspace_option,
+        experiment_option,
+        click.option(name_flag, long, "name", required=True, metavar="NAME", help="Job."),
+    )
+
+
+storage_options = _stack(
+    click.option(
+        "--storage-account-name",
+        envvar="AZURE_BATCHAI_STORAGE_ACCOUNT",
+        show_envvar=True,
+        metavar="NAME",
+        help="Storage account for placeholders in the file and for the mounts below.",
+    ),
+    click.option(
+        "--storage-account-key",
+        envvar="AZURE_BATCHAI_STORAGE_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="Its key, for Secret azure-storage-account-NAME-secret; not needed when that exists.",
+    ),
+    click.option("--afs-name", metavar="SHARE", help="Azure file share to mount."),
+    click.option(
+        "--afs-mount-path", default="afs", show_default=True, help="Its relative mount path."
+    ),
+    click.option("--bfs-name", metavar="CONTAINER", help="Blob container to mount."),
+    click.option(
+        "--bfs-mount-path", default="bfs", show_default=True, help="Its relative mount path."
+    ),
+    click.option("--nfs", metavar="NAME", help="File server to mount, by name or resource id."),
+    click.option(
+        "--nfs-mount-path", default="nfs", show_default=True, help="Its relative mount path."
+    ),
+)
+
+
+def confirm(*, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless `--yes` was given."""
+    if not yes:
+        click.confirm("Are you sure you want to perform this operation?", abort=True, err=True)

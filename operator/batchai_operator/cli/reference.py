@@ -1,0 +1,36 @@
+"""The command line's reference page, from its own help.
+
+Run as `python -m batchai_operator.cli.reference > docs/reference/cli.md`; a test compares. It knows
+no command by name.
+"""
+
+from collections.abc import Iterator
+
+import click
+
+from batchai_operator.cli.main import cli
+
+INTRODUCTION = """\
+# `batchai`
+
+Generated from `--help` by `python -m batchai_operator.cli.reference`; do not edit.
+"""
+
+
+def page() -> str:
+    """Return the whole page in Markdown."""
+    sections = [f"## `{path}`\n\n```text\n{text}\n```\n" for path, text in _helps(cli, "batchai")]
+    return "\n".join([INTRODUCTION, *sections])
+
+
+def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+    # A fixed width, so that the page does not depend on the terminal of whoever writes it.
+    context = click.Context(command, info_name=path, terminal_width=90, max_content_width=90)
+    yield path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            yield from _helps(command.commands[name], f"{path} {name}")
+
+
+if __name__ == "__main__":
+    click.echo(page(), nl=False)

@@ -1,0 +1,95 @@
+"""Output formats of the command line: json, jsonc, yaml, table, tsv.
+
+Called by every command with what it found. It decides columns and spelling, never content.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import click
+import yaml
+
+FORMATS = ("json", "jsonc", "table", "tsv", "yaml")
+"""Values of `-o`, as az had them."""
+
+_TOKEN = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>\b(?:true|false|null)\b)'
+    r"|(?P<number>-?\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b)"
+)
+_COLOURS = {"key": "blue", "text": "green", "word": "cyan", "number": "magenta"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: its heading, as the old command line had it (spec 6.8).
+        value: the cell of an item; None is shown as blank.
+    """
+
+    title: str
+    value: Callable[[Mapping[str, Any]], object]
+
+
+def render(found: object, form: str, columns: Sequence[Column]) -> str:
+    """Render one item or a list of items.
+
+    Args:
+        found: an item, a list of items, or None for nothing.
+        form: one of `FORMATS`.
+        columns: what `table` and `tsv` of lists show.
+
+    Returns:
+        The text, without a final newline; empty when there is nothing to show.
+    """
+    if found is None:
+        return ""
+    match form:
+        case "table":
+            return _table(_items(found), columns)
+        case "tsv":
+            return "\n".join(
+                "\t".join(_cell(column.value(item)) for column in columns) for item in _items(found)
+            )
+        case "yaml":
+            return yaml.safe_dump(found, sort_keys=True, allow_unicode=True).rstrip("\n")
+        case "jsonc":
+            return _TOKEN.sub(_paint, _json(found))
+        case _:
+            return _json(found)
+
+
+def _json(found: object) -> str:
+    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def _paint(match: re.Match[str]) -> str:
+    return click.style(match.group(), fg=_COLOURS[match.lastgroup or "text"])
+
+
+def _items(found: object) -> list[Mapping[str, Any]]:
+    return cast("list[Mapping[str, Any]]", found if isinstance(found, list) else [found])
+
+
+def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
+    if not items:
+        return ""
+    rows = [[_cell(column.value(item)) for column in columns] for item in items]
+    titles = [column.title for column in columns]
+    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(columns))]
+    lines = [titles, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    # A newline or tab in a value would break the rows that scripts split.
+    return str(value).replace("\t", " ").replace("\n", " ")

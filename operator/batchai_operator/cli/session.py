@@ -1,0 +1,79 @@
+"""One run of a command: connection, messages, errors as exit codes.
+
+Called by every command. It is the only place of the command line that starts an event loop or ends
+the process.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import click
+
+from batchai_operator.cli.rendering import Column, render
+from batchai_operator.engine.ports import Cluster
+from batchai_operator.errors import BatchAIError, NotFoundError
+
+EXIT_ERROR, EXIT_NOT_FOUND, EXIT_INTERRUPTED = 1, 3, 130
+"""az's exit codes (spec 6.1: a missing resource is 3 since 0.4.0), and the shell's for Ctrl-C."""
+
+Connect = Callable[..., AbstractAsyncContextManager[Cluster]]
+"""`connect(kubeconfig=…, context=…)`; `wiring.connect`, or a test's fake."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command gets through click's context.
+
+    Attributes:
+        connect: opens the connection to Kubernetes.
+        kubeconfig: file named on the command line.
+        context: context named on the command line.
+    """
+
+    connect: Connect
+    kubeconfig: str | None = None
+    context: str | None = None
+
+    def run(self, work: Callable[[Cluster], Awaitable[Result]]) -> Result:
+        """Connect, work, and turn errors into messages and exit codes."""
+
+        async def connected() -> Result:
+            async with self.connect(kubeconfig=self.kubeconfig, context=self.context) as cluster:
+                return await work(cluster)
+
+        try:
+            return asyncio.run(connected())
+        except BatchAIError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            sys.exit(EXIT_INTERRUPTED)
+
+
+def fail(error: BatchAIError) -> NoReturn:
+    """End the process with an error's message and its exit code."""
+    click.echo(f"ERROR: {error}", err=True)
+    sys.exit(EXIT_NOT_FOUND if isinstance(error, NotFoundError) else EXIT_ERROR)
+
+
+def warn(message: str) -> None:
+    """Tell the user something; standard output stays clean for scripts."""
+    click.echo(f"WARNING: {message}", err=True)
+
+
+def say(message: str) -> None:
+    """Tell the user how things go."""
+    click.echo(message, err=True)
+
+
+def show(found: object, form: str, columns: Sequence[Column]) -> None:
+    """Print what was found in the format asked for."""
+    text = render(found, form, columns)
+    if text:
+        # `color` must follow the terminal, not the format: jsonc into a file would be unreadable.
+        click.echo(text)

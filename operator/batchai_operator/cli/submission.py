@@ -1,0 +1,136 @@
+"""From a file and flags to a BatchAIJob and the Secrets it needs. Pure.
+
+Called by `job create`. It puts completion.py, unknown.py and the models in their order; what it
+returns is what `kubectl apply` could have sent.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
+from batchai_operator.cli.jobfile import Document
+from batchai_operator.cli.oldshape import id_segment
+from batchai_operator.cli.secretfields import take_registry_password, take_secret_values
+from batchai_operator.cli.unknown import drop_unknown
+from batchai_operator.engine.commands import JobKey, NewSecret
+from batchai_operator.errors import InvalidSpecError
+from batchai_operator.model.job import JobSpec
+from batchai_operator.names import API_VERSION, JOB_KIND
+from batchai_operator.planner.naming import object_name
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is to be sent, and what the user should know.
+
+    Attributes:
+        job: the BatchAIJob.
+        secrets: Secrets that must exist before it.
+        cluster: object name of its cluster.
+        warnings: sentences for people.
+    """
+
+    job: dict[str, Any]
+    secrets: tuple[NewSecret, ...]
+    cluster: str
+    warnings: tuple[str, ...]
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of everything here."""
+        return str(self.job["metadata"]["namespace"])
+
+
+def build_submission(
+    document: Document,
+    key: JobKey,
+    cluster: str | None,
+    account: StorageAccount,
+    mounts: ExtraMounts,
+) -> Submission:
+    """Complete a document and make it an object.
+
+    Args:
+        document: what the file says.
+        key: namespace and names; they win over those in the file.
+        cluster: name or resource id from the command line.
+        account: storage account from the command line.
+        mounts: volumes from the command line.
+
+    Raises:
+        InvalidSpecError: the job could not run; with field and remedy, never with a secret.
+    """
+    properties, unknown = drop_unknown(JobSpec, copy.deepcopy(document.properties))
+    warnings = [f"Unknown member {path} was dropped." for path in (*document.ignored, *unknown)]
+    for name in ("name", "workspace", "experiment"):
+        properties.pop(name, None)
+    own_name = object_name(key.workspace, key.experiment, key.name)
+    chosen = cluster_name(
+        cluster or (properties.pop("cluster", None) or {}).get("id"), key.namespace
+    )
+    properties.pop("cluster", None)
+
+    volumes, secrets, told = complete_volumes(properties.get("mountVolumes"), account, mounts)
+    if volumes:
+        properties["mountVolumes"] = volumes
+    secrets += take_registry_password(properties, own_name)
+    secrets += take_secret_values(properties, own_name)
+    warnings += told
+    warnings += [
+        f"Secret {secret.name} keeps what the file says in the clear; remove it from the file."
+        for secret in secrets
+        if not secret.shared
+    ]
+    spec = {
+        "name": key.name,
+        "workspace": key.workspace,
+        "experiment": key.experiment,
+        "cluster": {"id": chosen},
+        **properties,
+    }
+    validate(JobSpec, spec)
+    job = {
+        "apiVersion": API_VERSION,
+        "kind": JOB_KIND,
+        "metadata": {"name": own_name, "namespace": key.namespace, **document.metadata},
+        "spec": spec,
+    }
+    return Submission(job, tuple(secrets), chosen, tuple(warnings))
+
+
+def cluster_name(reference: str | None, namespace: str) -> str:
+    """Resolve a cluster's name or resource id to an object name.
+
+    Raises:
+        InvalidSpecError: none was given, or it lies in another resource group.
+    """
+    if not reference:
+        raise InvalidSpecError("No cluster: give -c/--cluster, or `cluster.id` in the file.")
+    group = id_segment(reference, "resourceGroups")
+    if group and group.lower() != namespace.lower():
+        raise InvalidSpecError(
+            f"Cluster {reference} lies in resource group {group}, the job in namespace "
+            f"{namespace}; both must be the same."
+        )
+    return reference.rstrip("/").rsplit("/", maxsplit=1)[-1]
+
+
+def validate(model: type[BaseModel], spec: dict[str, Any]) -> None:
+    """Check a spec against its model, in the words of the file.
+
+    Raises:
+        InvalidSpecError: with one line per problem. Values are left out: one may be a secret.
+    """
+    try:
+        model.model_validate(spec)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            path = "".join(
+                f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]
+            ).lstrip(".")
+            lines.append(f"{path}: {problem['msg']}" if path else problem["msg"])
+        raise InvalidSpecError("\n  ".join(["The file is not valid:", *lines])) from None

@@ -1,0 +1,79 @@
+"""What users ask of clusters: create, find, list, scale, delete.
+
+Called by the command line (and later other fronts), beside commands.py for jobs.
+"""
+
+import asyncio
+from typing import Any
+
+from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
+from batchai_operator.errors import ConflictError, NotFoundError
+
+_GONE_SECONDS = 120.0
+_POLL_SECONDS = 0.5
+
+
+async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
+    """Find a cluster; its object has its name (design 2).
+
+    Raises:
+        NotFoundError: there is none; in the service's words (spec 1.6).
+    """
+    try:
+        return await store.get(CLUSTERS, name, namespace)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"ClusterNotFound: The specified cluster {name} is not found."
+        ) from error
+
+
+async def list_clusters(store: ObjectStore, namespace: str) -> list[Object]:
+    """List the clusters of a namespace by name."""
+    found = await store.list(CLUSTERS, namespace)
+    return sorted(found, key=lambda cluster: str(cluster["metadata"]["name"]))
+
+
+async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
+    """Refuse a name that is taken, as the old command line did (spec 6.2).
+
+    Raises:
+        ConflictError: the cluster exists.
+    """
+    try:
+        await store.get(CLUSTERS, name, namespace)
+    except NotFoundError:
+        return
+    raise ConflictError(f"Cluster {name} already exists.")
+
+
+async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, Any]) -> Object:
+    """Change a cluster's scale settings, from either kind to either (spec 7.5).
+
+    Args:
+        store: the API server.
+        cluster: the BatchAICluster.
+        scale: `{"manual": …}` or `{"autoScale": …}`.
+    """
+    # In a merge patch, null removes the kind that is no longer meant.
+    settings = {"manual": None, "autoScale": None, **scale}
+    metadata = cluster["metadata"]
+    change = {"spec": {"scaleSettings": settings}}
+    return await store.patch(CLUSTERS, metadata["name"], metadata["namespace"], change, strict=True)
+
+
+async def delete_cluster(store: ObjectStore, cluster: Object, *, wait: bool) -> None:
+    """Delete a cluster; its jobs stay as objects (spec 7.3).
+
+    Args:
+        store: the API server.
+        cluster: the BatchAICluster.
+        wait: return only when the object is gone.
+    """
+    metadata = cluster["metadata"]
+    try:
+        await store.delete(CLUSTERS, metadata["name"], metadata["namespace"], uid=metadata["uid"])
+        for _ in range(int(_GONE_SECONDS / _POLL_SECONDS) if wait else 0):
+            await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
+            await asyncio.sleep(_POLL_SECONDS)
+    except NotFoundError:
+        return
