@@ -1,0 +1,291 @@
+"""`job file list` and `job file stream`: every byte once, wherever the job's Pods are."""
+
+import json
+
+import pytest
+
+from batchai_operator.engine import outputs, readers
+from batchai_operator.errors import UnavailableError
+
+from .objects import job, pod
+
+LINES = "".join(f"Schritt {number}: Genauigkeit 99 %, größer\n" for number in range(200)).encode()
+READER = "reader"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    monkeypatch.setattr(readers, "SETTLE_SECONDS", 0)
+
+
+class Share:
+    """The job's folder: what has been written of one file, and who reads it from where."""
+
+    def __init__(self, kube, thing, content=LINES):
+        self.kube, self.job, self.content = kube, thing, content
+        self.written = len(content)
+        self.exists = True
+        self.offsets = []
+
+    def end_job(self, state="succeeded"):
+        self.job["status"]["executionState"] = state
+        for (plural, _, _), thing in self.kube.objects.items():
+            if plural == "pods" and thing["metadata"].get("labels"):
+                thing["status"] = {"phase": "Succeeded"}
+
+    def follow(self, pod_name, command):
+        offset = int(command[command.index("--offset") + 1])
+        self.offsets.append((pod_name, offset))
+        return offset
+
+
+def start_readers(kube):
+    """Let a kubelet run whatever reader Pod is created."""
+
+    def run(thing):
+        if "containers" in thing.get("spec", {}):
+            state = {"name": "batchai-sidecar", "state": {"running": {}}}
+            thing["status"] = {"phase": "Running", "containerStatuses": [state]}
+
+    kube.on_create = run
+
+
+def reader_pods(kube):
+    return [name for name in kube.names("pods") if READER in name]
+
+
+def running(kube, nodes=1):
+    thing = kube.add("batchaijobs", job("hello", "running"))
+    thing["spec"]["nodeCount"] = nodes
+    for index in range(nodes):
+        kube.add("pods", pod(thing, index))
+    start_readers(kube)
+    return thing
+
+
+def test_a_running_job_is_followed_in_its_sidecar(kube, batchai):
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        assert command[:3] == ["/launcher", "files", "follow"]
+        assert command[command.index("--path") + 1] == "stdout.txt"
+        share.follow(name, command)
+        return [LINES[:1000], LINES[1000:], 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, LINES, "")
+    assert share.offsets == [("hello-0", 0)]
+    assert kube.writes == []
+
+
+@pytest.mark.parametrize("cut", [0, 1, 33, 34, 35, 1000, len(LINES)])
+def test_a_broken_connection_is_taken_up_at_the_byte_where_it_broke(kube, batchai, cut):
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        offset = share.follow(name, command)
+        if len(share.offsets) < 4:
+            return [LINES[offset : offset + cut], UnavailableError("broke")], ""
+        return [LINES[offset:], 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def test_the_end_of_the_job_leads_to_a_reader_pod_which_is_removed(kube, batchai):
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        offset = share.follow(name, command)
+        if name == "hello-0":
+            share.end_job()
+            # Cut in the middle of a character: bytes are all that counts.
+            return [LINES[:31], UnavailableError("the container went away")], ""
+        return [LINES[offset:], 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert [offset for _, offset in share.offsets] == [0, 31]
+    assert kube.writes == [("create", "pods"), ("delete", "pods")]
+    assert reader_pods(kube) == []
+
+
+def test_with_several_nodes_a_reader_has_the_last_word(kube, batchai):
+    """Node 1's last output reaches the share after node 0's sidecar is done."""
+    share = Share(kube, running(kube, nodes=2))
+    late = LINES[:-50]
+
+    def program(name, command):
+        offset = share.follow(name, command)
+        if name == "hello-0":
+            if len(share.offsets) == 3:
+                share.end_job()
+            return [late[offset:], 0], ""
+        return [LINES[offset:], 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout-wk-1.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert share.offsets[-1][1] == len(late)
+
+
+def test_a_reader_waits_until_all_nodes_have_shipped_their_output(kube, batchai):
+    thing = running(kube, nodes=2)
+    thing["status"]["executionState"] = "succeeded"
+    kube.objects["pods", "team", "hello-0"]["status"]["phase"] = "Succeeded"
+    looks = iter(range(100))
+
+    def drain(_):
+        if next(looks) == 5:
+            assert reader_pods(kube) == []
+            kube.objects["pods", "team", "hello-1"]["status"]["phase"] = "Succeeded"
+
+    kube.on_get = drain
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert next(looks) > 5
+
+
+def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
+    """The operator is down, the Pods have ended."""
+    thing = running(kube)
+    Share(kube, thing).end_job(state="running")
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
+    monkeypatch.setattr(outputs, "LATE_SECONDS", -1)
+    thing = kube.add("batchaijobs", job("hello", "queued"))
+    looks = iter(range(100))
+
+    def start(_):
+        if next(looks) == 5:
+            thing["status"]["executionState"] = "running"
+            kube.add("pods", pod(thing))
+
+    kube.on_get = start
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert done.stderr == (
+        'The file "stdout.txt" not found. Waiting for the job to generate it.\n'
+    )
+
+
+def test_a_file_that_never_came_is_told_and_exits_0(kube, batchai):
+    Share(kube, running(kube)).end_job(state="failed")
+    kube.program = lambda *_: ([3], "batchai: not found")
+    done = batchai("job file stream -j hello -f nope.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, b"")
+    assert done.stderr.splitlines()[-1] == 'The file "nope.txt" not found for the completed job.'
+    assert reader_pods(kube) == []
+
+
+def test_an_id_that_does_not_exist_is_an_error_while_the_job_runs(kube, batchai):
+    running(kube)
+    kube.program = lambda *_: ([3], 'batchai: not found: no folder with the id "NOPE"')
+    done = batchai("job file stream -j hello -f x -d NOPE")
+    assert (done.exit_code, 'no folder with the id "NOPE"' in done.stderr) == (3, True)
+
+
+def test_a_path_that_leaves_the_folder_is_refused(kube, batchai):
+    running(kube)
+    kube.program = lambda *_: ([4], "batchai: the path leads out of the folder")
+    for command in ("list -j hello -p ../x", "stream -j hello -f ../x"):
+        done = batchai(f"job file {command}")
+        assert (done.exit_code, "leads out of the folder" in done.stderr) == (1, True)
+
+
+def test_a_job_that_never_had_a_place_for_files_says_why(kube, batchai):
+    error = {"code": "UnsupportedToolkit", "message": "caffeSettings is not supported yet"}
+    thing = kube.add("batchaijobs", job("hello", "failed", errors=[error]))
+    del thing["status"]["jobOutputDirectoryPathSegment"]
+    for command in ("list -j hello", "stream -j hello -f stdout.txt"):
+        done = batchai(f"job file {command}")
+        assert done.exit_code == 3
+        assert "caffeSettings is not supported yet" in done.stderr
+    assert kube.writes == []
+
+
+def test_list_of_a_running_and_of_an_ended_job(kube, batchai, golden):
+    thing = running(kube)
+    items = [
+        {"name": "logs", "fileType": "directory"},
+        {
+            "name": "stdout.txt",
+            "fileType": "file",
+            "contentLength": 3,
+            "lastModified": "2026-11-24T04:00:10.000Z",
+        },
+    ]
+
+    def program(_, command):
+        assert command == ["/launcher", "files", "list", "--id", "MODEL", "--path", "sub"]
+        text = "".join(json.dumps(item) + "\n" for item in items).encode()
+        # Pieces of an exec do not end where lines end.
+        return [text[:20], text[20:], 0], ""
+
+    kube.program = program
+    command = "job file list -j hello -d MODEL -p sub"
+    while_running = batchai(command)
+    golden("files.json", while_running.stdout)
+    golden("files.txt", batchai(f"{command} -o table").stdout)
+    Share(kube, thing).end_job()
+    assert batchai(command).stdout == while_running.stdout
+    assert kube.writes == [("create", "pods"), ("delete", "pods")]
+
+
+def test_list_of_a_queued_job_is_empty(kube, batchai):
+    kube.add("batchaijobs", job("hello", "queued"))
+    done = batchai("job file list -j hello")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert "has not started" in done.stderr
+
+
+def test_a_reader_that_cannot_start_is_removed_and_says_why(kube, batchai, monkeypatch):
+    monkeypatch.setattr(readers, "READER_START_SECONDS", 2)
+    Share(kube, running(kube)).end_job()
+
+    def stuck(thing):
+        waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such image r/launcher:7"}}
+        state = {"name": "batchai-sidecar", "state": waiting}
+        thing["status"] = {"phase": "Pending", "containerStatuses": [state]}
+
+    kube.on_create = stuck
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, "no such image r/launcher:7" in done.stderr) == (1, True)
+    assert reader_pods(kube) == []
+
+
+def test_ctrl_c_ends_a_stream_with_0_and_leaves_no_pod(kube, batchai):
+    Share(kube, running(kube)).end_job()
+
+    def interrupted(*_):
+        yield LINES[:10]
+        raise KeyboardInterrupt
+
+    kube.program = lambda *_: (interrupted(), "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES[:10])
+    assert reader_pods(kube) == []
+
+
+def test_the_reader_uses_the_launcher_that_the_job_had(kube, batchai):
+    Share(kube, running(kube)).end_job()
+    images = []
+    start = kube.on_create
+
+    def note(thing):
+        images.append(thing["spec"]["containers"][0]["image"])
+        start(thing)
+
+    kube.on_create = note
+    kube.program = lambda *_: ([0], "")
+    batchai("job file stream -j hello -f stdout.txt")
+    assert images == ["r/launcher:7"]
