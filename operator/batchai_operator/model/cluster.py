@@ -83,8 +83,8 @@ class ScaleSettings(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         exactly_one(
             ("manual", "autoScale"),
-            "exactly one of manual and autoScale must be given; when changing from one to the other, "
-            "remove the other",
+            "exactly one of manual and autoScale must be given; when changing from one to the "
+            "other, remove the other",
         ),
     )
 
@@ -162,7 +162,8 @@ class ClusterSpec(Model):
     """
 
     name: BatchAIName | None = None
-    """Batch AI name of the cluster, which may hold capitals and `_`; `metadata.name` when absent."""
+    """Batch AI name of the cluster, which may hold capitals and `_`; `metadata.name` when
+    absent."""
 
     workspace: BatchAIName = DEFAULT_WORKSPACE
     """Workspace of the cluster."""
@@ -172,8 +173,8 @@ class ClusterSpec(Model):
         BeforeValidator(_upper),
         Text(64, r"[-\w]+", "must be the name of a size, such as STANDARD_NC6"),
     ]
-    """Size of all nodes, such as `STANDARD_NC6`, in any letter case; it says how many GPUs, how much
-    CPU and memory a job gets on each node."""
+    """Size of all nodes, such as `STANDARD_NC6`, in any letter case; it says how many GPUs, how
+    much CPU and memory a job gets on each node."""
 
     vm_priority: Annotated[
         Literal["dedicated", "lowpriority"], Choice("dedicated", "lowpriority")
@@ -196,8 +197,8 @@ class ClusterSpec(Model):
     """Subnet of the nodes; without meaning here, Pods are in the cluster's own network."""
 
     rules: ClassVar[tuple[Rule, ...]] = tuple(
-        frozen_field(path, "cluster")
-        for path in (
+        frozen_field(name, "cluster")
+        for name in (
             "name",
             "workspace",
             "vmSize",

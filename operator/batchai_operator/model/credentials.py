@@ -140,7 +140,8 @@ class AppInsightsReference(Model):
         Rule(
             cel="has(self.instrumentationKey) || "
             "has(self.instrumentationKeySecretReference) != has(self.secretKeyRef)",
-            message="exactly one of secretKeyRef and instrumentationKeySecretReference must be given",
+            message="exactly one of secretKeyRef and instrumentationKeySecretReference must be "
+            "given",
             check=lambda it: (
                 (it.instrumentation_key_secret_reference is None) != (it.secret_key_ref is None)
             ),

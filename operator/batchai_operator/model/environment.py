@@ -2,6 +2,8 @@
 
 from typing import Annotated, ClassVar
 
+from pydantic.config import JsonDict
+
 from batchai_operator.model.base import Model
 from batchai_operator.model.rules import Rule
 from batchai_operator.model.text import (
@@ -16,10 +18,10 @@ from batchai_operator.names import KEY_VARIABLE, PLAN_VARIABLE, STDOUTERR_ID
 
 _OURS = (PLAN_VARIABLE, KEY_VARIABLE, "BATCHAI_POD_IP")
 
-BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 """List whose entries are told apart by `name`."""
 
-BY_ID = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}
+BY_ID: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}
 """List whose entries are told apart by `id`."""
 
 
@@ -30,12 +32,12 @@ class EnvironmentVariable(Model):
     """Name of the variable; the AZ_BATCHAI_ variables of the service win over one of their name."""
 
     value: Annotated[str, Text(16384, min_length=0)]
-    """Value; references to other variables in it, as in `$AZ_BATCHAI_OUTPUT_MODEL/x`, are replaced."""
+    """Value; references to other variables in it are replaced."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel=f"!(self.name in [{', '.join(repr(name) for name in _OURS)}])",
-            message="{name} is a variable of the operator's own; choose another name",
+            message="name {name} is a variable of the operator's own; choose another name",
             check=lambda it: it.name not in _OURS,
         ),
     )

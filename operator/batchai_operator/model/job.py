@@ -11,6 +11,7 @@ from pydantic import Field
 from batchai_operator.model.base import Model
 from batchai_operator.model.container import ContainerSettings
 from batchai_operator.model.credentials import EnvironmentSecret
+from batchai_operator.model.duration import Duration
 from batchai_operator.model.environment import (
     BY_ID,
     BY_NAME,
@@ -18,14 +19,14 @@ from batchai_operator.model.environment import (
     InputDirectory,
     OutputDirectory,
 )
+from batchai_operator.model.jobrules import JOB_RULES
 from batchai_operator.model.kubernetes import KubernetesSettings
-from batchai_operator.model.rules import Rule, exactly_one, frozen_field
+from batchai_operator.model.rules import Rule
 from batchai_operator.model.text import (
     BatchAIName,
     Choice,
     CommandLine,
     Count,
-    Duration,
     Flag,
     RootedPath,
     Text,
@@ -44,22 +45,6 @@ from batchai_operator.model.toolkits import (
 )
 from batchai_operator.model.volumes import MountVolumes
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
-
-TOOLKITS = (
-    "tensorFlowSettings",
-    "cntkSettings",
-    "pyTorchSettings",
-    "caffeSettings",
-    "caffe2Settings",
-    "chainerSettings",
-    "horovodSettings",
-    "customMpiSettings",
-    "customToolkitSettings",
-)
-"""The fields of the nine toolkits, as on the wire."""
-
-MAX_GPUS_PER_NODE = 4
-"""Most workers per node that any size allows (spec 2.8); the planner knows the cluster's own."""
 
 
 class ClusterReference(Model):
@@ -95,56 +80,6 @@ class Constraints(Model):
 
     max_wall_clock_time: Annotated[timedelta, Duration()] = timedelta(days=7)
     """Longest running time, as ISO 8601 (`P7D`, `PT1H30M`) or `d.hh:mm:ss` (`7.00:00:00`)."""
-
-
-_KUBERNETES_FIXED = tuple(
-    f"kubernetes.{field.alias}"
-    for name, field in KubernetesSettings.model_fields.items()
-    if name != "ttl_seconds_after_finished"
-)
-_FIXED = (
-    "name",
-    "workspace",
-    "experiment",
-    "schedulingPriority",
-    "cluster",
-    "nodeCount",
-    "mountVolumes",
-    "containerSettings",
-    *TOOLKITS,
-    "jobPreparation",
-    "stdOutErrPathPrefix",
-    "inputDirectories",
-    "outputDirectories",
-    "environmentVariables",
-    "secrets",
-    "constraints",
-    *_KUBERNETES_FIXED,
-)
-
-
-def _limit_workers(job: "JobSpec") -> bool:
-    settings = job.tensor_flow_settings
-    return (
-        settings is None
-        or settings.worker_count is None
-        or settings.worker_count <= job.node_count * MAX_GPUS_PER_NODE
-    )
-
-
-def _limit_servers(job: "JobSpec") -> bool:
-    settings = job.tensor_flow_settings
-    return settings is None or (settings.parameter_server_count or 0) <= job.node_count
-
-
-def _needs_no_servers(job: "JobSpec") -> bool:
-    settings = job.tensor_flow_settings
-    return (
-        settings is None
-        or not settings.parameter_server_count
-        or job.node_count > 1
-        or (settings.worker_count or 1) > 1
-    )
 
 
 class JobSpec(Model):
@@ -243,49 +178,10 @@ class JobSpec(Model):
     suspend: Flag = False
     """While true, the job does not start; a running one is stopped and waits in the queue again."""
 
-    kubernetes: KubernetesSettings | None = None
+    kubernetes: KubernetesSettings = KubernetesSettings()
     """Settings of the job's Pods beyond Batch AI."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        exactly_one(
-            TOOLKITS,
-            "exactly one toolkit must be given, of "
-            + ", ".join(TOOLKITS)
-            + "; add one or remove the others",
-        ),
-        Rule(
-            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.workerCount) || "
-            f"self.tensorFlowSettings.workerCount <= self.nodeCount * {MAX_GPUS_PER_NODE}",
-            message="workerCount {tensorFlowSettings.workerCount} is more than "
-            f"{MAX_GPUS_PER_NODE} for each of nodeCount {{nodeCount}} nodes; lower it or raise nodeCount",
-            check=_limit_workers,
-            on="tensorFlowSettings.workerCount",
-        ),
-        Rule(
-            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.parameterServerCount)"
-            " || self.tensorFlowSettings.parameterServerCount <= self.nodeCount",
-            message="parameterServerCount {tensorFlowSettings.parameterServerCount} is more than "
-            "nodeCount {nodeCount}, but a node has one at most; lower it or raise nodeCount",
-            check=_limit_servers,
-            on="tensorFlowSettings.parameterServerCount",
-        ),
-        Rule(
-            cel="!has(self.tensorFlowSettings) || !has(self.tensorFlowSettings.parameterServerCount)"
-            " || self.tensorFlowSettings.parameterServerCount == 0 || self.nodeCount > 1"
-            " || (has(self.tensorFlowSettings.workerCount) && self.tensorFlowSettings.workerCount > 1)",
-            message="parameterServerCount {tensorFlowSettings.parameterServerCount} is for "
-            "distributed training only; remove it or raise nodeCount",
-            check=_needs_no_servers,
-            on="tensorFlowSettings.parameterServerCount",
-        ),
-        Rule(
-            cel="!oldSelf.terminate || self.terminate",
-            message="terminate cannot be taken back; create the job anew",
-            check=None,
-            on="terminate",
-        ),
-        *(frozen_field(path, "job") for path in _FIXED),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = JOB_RULES
 
     @property
     def toolkit(self) -> Toolkit:

@@ -6,10 +6,11 @@ Used by job.py and the planner, which puts it into the Pods.
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
+from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.credentials import SecretReference
-from batchai_operator.model.rules import Rule
+from batchai_operator.model.rules import Rule, frozen_field
 from batchai_operator.model.text import Count, Flag, ObjectName, Text
 
 _ID = Field(ge=0, le=2**31 - 1)
@@ -18,7 +19,7 @@ _QUANTITY_SHAPE = r"[0-9]{1,18}(?:\.[0-9]{1,9})?(?:m|k|[KMGTPE]i?|[eE][0-9]{1,2}
 UserId = Annotated[Count, _ID]
 """Numeric user or group id."""
 
-ATOMIC = {"x-kubernetes-list-type": "atomic"}
+ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 """List that one writer owns as a whole."""
 
 
@@ -134,6 +135,19 @@ class Resources(Model):
     """Limits, such as `nvidia.com/gpu: 1`."""
 
 
+_FIXED = (
+    "serviceAccountName",
+    "securityContext",
+    "nodeSelector",
+    "tolerations",
+    "annotations",
+    "labels",
+    "imagePullSecrets",
+    "resources",
+    "priorityClassName",
+)
+
+
 class KubernetesSettings(Model):
     """Settings of the job's Pods."""
 
@@ -178,8 +192,9 @@ class KubernetesSettings(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel="!has(self.labels) || !self.labels.exists(k, k.startsWith('batchai.dev/'))",
-            message="labels that begin with batchai.dev/ are the operator's own; choose other names",
+            message="labels that begin with batchai.dev/ are the operator's own; choose others",
             check=lambda it: not any(key.startswith("batchai.dev/") for key in it.labels),
             on="labels",
         ),
+        *(frozen_field(name, "job") for name in _FIXED),
     )

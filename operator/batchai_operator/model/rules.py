@@ -36,7 +36,7 @@ class Rule:
 
     def as_schema(self) -> dict[str, str]:
         """Return the rule as an entry of `x-kubernetes-validations`."""
-        entry = {"rule": self.cel, "message": _PLACE.sub(r"\1", self.message)}
+        entry = {"rule": self.cel, "message": _without_values(self.message)}
         if _PLACE.search(self.message):
             entry["messageExpression"] = self._message_expression()
         if self.on:
@@ -44,13 +44,15 @@ class Rule:
         return entry
 
     def _message_expression(self) -> str:
-        parts: list[str] = []
-        for index, part in enumerate(_PLACE.split(self.message)):
-            if index % 2:
-                parts.append(f"string(self.{part})")
-            elif part:
-                parts.append(quote(part))
-        return " + ".join(parts)
+        """Return the message as CEL; `format` is what the API server can estimate the cost of."""
+        template = _PLACE.sub("%s", self.message.replace("%", "%%"))
+        places = ", ".join(f"self.{path}" for path in _PLACE.findall(self.message))
+        return f"{quote(template)}.format([{places}])"
+
+
+def _without_values(message: str) -> str:
+    """Return the message that stands where no values can: in the reference, or on an error."""
+    return re.sub(r" ?\{[A-Za-z0-9.]+\}", "", message)
 
 
 def _look_up(value: Any, path: str) -> Any:
@@ -66,19 +68,19 @@ def quote(text: str) -> str:
     return f"'{escaped}'"
 
 
-def frozen_field(path: str, kind: str) -> Rule:
+def frozen_field(name: str, kind: str) -> Rule:
     """Return the rule that a field never changes, comes or goes after creation.
 
     Args:
-        path: the field, seen from the object that carries the rule, such as `kubernetes.labels`.
+        name: the field, as on the wire.
         kind: `job` or `cluster`, for the message.
     """
-    optional = ".?".join(["", *path.split(".")])
     return Rule(
-        cel=f"self{optional} == oldSelf{optional}",
-        message=f"{path} cannot be changed after creation; delete the {kind} and create it anew",
+        cel=f"has(self.{name}) == has(oldSelf.{name}) && "
+        f"(!has(self.{name}) || self.{name} == oldSelf.{name})",
+        message=f"{name} cannot be changed after creation; delete the {kind} and create it anew",
         check=None,
-        on=path.split(".", maxsplit=1)[0],
+        on=name,
     )
 
 

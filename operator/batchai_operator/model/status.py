@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 
-_BY_TYPE = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
-_BY_INDEX = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["index"]}
-_ATOMIC = {"x-kubernetes-list-type": "atomic"}
+_BY_TYPE: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+_BY_INDEX: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["index"]}
+_ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
 
 class Condition(Model):

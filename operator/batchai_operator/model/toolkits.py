@@ -44,7 +44,7 @@ class TensorFlowSettings(PythonToolkit):
     absent."""
 
     parameter_server_count: Annotated[Count, Field(ge=0, le=256)] | None = None
-    """Number of parameter servers, at most nodeCount; 1 when absent and the job has several nodes."""
+    """Number of parameter servers, at most nodeCount; 1 when absent and there are several nodes."""
 
 
 class CNTKSettings(Model):
@@ -55,8 +55,8 @@ class CNTKSettings(Model):
     language_type: (
         Annotated[Literal["BrainScript", "Python"], Choice("BrainScript", "Python")] | None
     ) = None
-    """`BrainScript` (with `configFilePath`) or `Python` (with `pythonScriptFilePath`); taken from the
-    file given when absent."""
+    """`BrainScript` (with `configFilePath`) or `Python` (with `pythonScriptFilePath`); taken from
+    the file given when absent."""
 
     config_file_path: FilePath | None = None
     """BrainScript configuration."""
@@ -76,7 +76,8 @@ class CNTKSettings(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         exactly_one(
             ("configFilePath", "pythonScriptFilePath"),
-            "exactly one of configFilePath (BrainScript) and pythonScriptFilePath (Python) must be given",
+            "exactly one of configFilePath (BrainScript) and pythonScriptFilePath (Python) must be "
+            "given",
         ),
         Rule(
             cel="!has(self.languageType) || "
@@ -112,7 +113,7 @@ class PyTorchSettings(PythonToolkit):
     communication_backend: (
         Annotated[Literal["TCP", "Gloo", "MPI"], Choice("TCP", "Gloo", "MPI")] | None
     ) = None
-    """How the processes of a distributed job talk: `TCP`, `Gloo` or `MPI`; not needed on one node."""
+    """How the processes talk: `TCP`, `Gloo` or `MPI`; not needed on one node."""
 
 
 class CaffeSettings(Model):

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
+from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.credentials import StorageCredentials
@@ -31,7 +32,7 @@ MountOptions = Annotated[
 ]
 """Options of a mount, as the service's clients wrote them."""
 
-_UNIQUE_BY_PATH = {
+_UNIQUE_BY_PATH: JsonDict = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["relativeMountPath"],
 }
@@ -182,7 +183,8 @@ _KINDS = (
 
 
 def _paths_differ(first: str, second: str) -> Rule:
-    used_twice = f"self.{first}.exists(a, self.{second}.exists(b, b.relativeMountPath == a.relativeMountPath))"
+    used_by_second = f"self.{second}.exists(b, b.relativeMountPath == a.relativeMountPath)"
+    used_twice = f"self.{first}.exists(a, {used_by_second})"
 
     def check(it: "MountVolumes") -> bool:
         paths = [[v.relative_mount_path for v in it.by_kind(kind)] for kind in (first, second)]
