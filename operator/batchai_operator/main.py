@@ -20,7 +20,8 @@ from batchai_operator.handlers import watching
 from batchai_operator.settings import Settings
 from batchai_operator.wiring import process
 
-logger = logging.getLogger(__name__)
+# By name, because this module runs as `__main__`.
+logger = logging.getLogger("batchai_operator.main")
 
 FINISH_SECONDS = 8.0
 """How long tasks at work may take after TERM; the Pod's grace period is 30 s."""

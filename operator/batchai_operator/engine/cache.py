@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from batchai_operator import names
-from batchai_operator.engine.ports import Object
+from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, Object, Resource
 from batchai_operator.planner.facts import MountFailure
 
 Key = tuple[str, str]
@@ -60,17 +60,23 @@ class Table:
         """Return the objects of a group, in the order in which they were first seen."""
         return tuple(self._objects[uid] for uid in self._groups.get(group, ()))
 
+    def is_news(self, obj: Object) -> bool:
+        """Return whether `put` would take this version in."""
+        uid = obj["metadata"]["uid"]
+        old = self._objects.get(uid)
+        return uid not in self._dead and (old is None or _version(obj) > _version(old))
+
     def put(self, obj: Object) -> bool:
         """Take in a version of an object; older versions and the dead change nothing.
 
         Returns:
             Whether it was news.
         """
+        if not self.is_news(obj):
+            return False
         metadata = obj["metadata"]
         uid = metadata["uid"]
         old = self._objects.get(uid)
-        if uid in self._dead or (old is not None and _version(obj) <= _version(old)):
-            return False
         if old is not None:
             self._ungroup(uid, old)
         # Bookkeeping of the API server that nobody here reads, often half of the object.
@@ -122,6 +128,11 @@ class Cache:
         self.clusters = Table(lambda _: None)
         self.pods = Table(job_uid_of)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
+
+    def is_news(self, resource: Resource, obj: Object) -> bool:
+        """Return whether a version of an object is newer than what is known."""
+        tables = {JOBS: self.jobs, CLUSTERS: self.clusters, PODS: self.pods}
+        return tables[resource].is_news(obj)
 
     def pods_of(self, job: Object) -> tuple[Object, ...]:
         """Return the Pods that a job owns."""

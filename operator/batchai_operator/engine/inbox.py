@@ -54,7 +54,10 @@ class Inbox:
 
     def wrote(self, resource: Resource, obj: Object) -> None:
         """Take in the API server's answer to a write of ours."""
-        self.echo.wrote(obj)
+        # A write that changed nothing, or whose event was faster than its answer, has no echo to
+        # come; both show in the version being known.
+        if self._cache.is_news(resource, obj):
+            self.echo.wrote(obj)
         self.observe(resource, obj)
 
     def observe(self, resource: Resource, obj: Object) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import Object, ObjectStore, Resource
-from batchai_operator.errors import BatchAIError, NotFoundError
+from batchai_operator.errors import BatchAIError, NotFoundError, RejectedError
 from batchai_operator.planner.plan import Event
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Reporter:
 
         Raises:
             ConflictError: the object has changed meanwhile; nothing was written.
+            RejectedError: the status does not fit its schema; an Event says so.
             UnavailableError: no answer.
         """
         if status is not None and status != (obj.get("status") or {}):
@@ -48,6 +49,10 @@ class Reporter:
             except NotFoundError:
                 # Deleted while we looked; the watch will say so too.
                 return
+            except RejectedError as error:
+                # A mistake of ours, but the one who waits for the job must hear of it.
+                await self._record(obj, Event("Warning", "StatusRefused", str(error)))
+                raise
             self._inbox.wrote(resource, written)
             state = status.get("executionState") or status.get("allocationState")
             logger.info(
@@ -59,7 +64,10 @@ class Reporter:
                 f", {status['message']}" if status.get("message") else "",
             )
         for event in events:
-            try:
-                await self._store.record(obj, event.type, event.reason, event.message)
-            except BatchAIError as error:
-                logger.warning("Event %s was not written: %s", event.reason, error)
+            await self._record(obj, event)
+
+    async def _record(self, obj: Object, event: Event) -> None:
+        try:
+            await self._store.record(obj, event.type, event.reason, event.message)
+        except BatchAIError as error:
+            logger.warning("Event %s was not written: %s", event.reason, error)
