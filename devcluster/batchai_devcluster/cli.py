@@ -11,7 +11,16 @@ import subprocess
 from collections.abc import Sequence
 from types import FrameType
 
-from batchai_devcluster import packages, preflight, preparing, provider, release, toolchain, traces
+from batchai_devcluster import (
+    gotool,
+    packages,
+    preflight,
+    preparing,
+    provider,
+    release,
+    toolchain,
+    traces,
+)
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.ensuring import Images
@@ -36,6 +45,8 @@ def main(words: Sequence[str]) -> int:
             return _pass_on(paths, words[0], words[1:])
         if words and words[0] == "go":
             return _go(paths, words[1:])
+        if words and words[0] == "go":
+            return gotool.main(paths, words[1:])
         if words and words[0] == "storage":
             from batchai_devcluster.storage import cli as storage  # noqa: PLC0415
 
@@ -76,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("kubectl", "helm"):
         verbs.add_parser(name, help=f"run {name} against the cluster", add_help=False)
     verbs.add_parser("go", help="run the project's own Go", add_help=False)
+    verbs.add_parser("go", help="run the project's own Go: `go test launcher`", add_help=False)
     verbs.add_parser("storage", help="shares and containers to test with", add_help=False)
 
     install = verbs.add_parser("install", help="install the operator of this checkout by its chart")
