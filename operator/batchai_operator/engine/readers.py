@@ -145,8 +145,14 @@ class Readers:
 
     async def _make(self, job: Mapping[str, Any], pods: Sequence[Object]) -> Source:
         namespace = job["metadata"]["namespace"]
-        settings = reader_settings(self._settings, pods)
-        body = reader_pod(dict(job), await self._cluster(job), settings)
+        cluster = await self._cluster(job)
+        settings = reader_settings(self._settings, pods, blob_accounts(job, cluster))
+        if not pods and "launcher_image" not in settings.model_fields_set:
+            self._announce(
+                f"The job's Pods are gone, so image {settings.launcher_image} is tried; "
+                "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
+            )
+        body = reader_pod(dict(job), cluster, settings)
         created = await self._store.create(PODS, body)
         metadata = created["metadata"]
         source = Source(namespace, metadata["name"], metadata["uid"], is_reader=True)
@@ -184,7 +190,22 @@ class Readers:
             waited += _POLL_SECONDS
 
 
-def reader_settings(settings: Settings, pods: Sequence[Mapping[str, Any]]) -> Settings:
+def blob_accounts(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> list[str]:
+    """Return the storage accounts of a job's blob containers, its cluster's included."""
+    volumes = [
+        job["spec"].get("mountVolumes"),
+        (((cluster or {}).get("spec") or {}).get("nodeSetup") or {}).get("mountVolumes"),
+    ]
+    return [
+        str(container.get("accountName"))
+        for section in volumes
+        for container in (section or {}).get("azureBlobFileSystems") or []
+    ]
+
+
+def reader_settings(
+    settings: Settings, pods: Sequence[Mapping[str, Any]], accounts: Sequence[str]
+) -> Settings:
     """Take from a job's Pods what only the operator's settings say.
 
     A user's machine does not have the operator's settings, but the job's Pods were made with them.
@@ -192,6 +213,7 @@ def reader_settings(settings: Settings, pods: Sequence[Mapping[str, Any]]) -> Se
     Args:
         settings: what the user's environment says.
         pods: the job's Pods, as far as they still exist.
+        accounts: storage accounts that may stand in the address of a mounted container.
 
     Returns:
         The settings with which to build a reader Pod.
@@ -206,7 +228,10 @@ def reader_settings(settings: Settings, pods: Sequence[Mapping[str, Any]]) -> Se
     for volume in pods[0]["spec"].get("volumes", []):
         attributes = (volume.get("csi") or {}).get("volumeAttributes") or {}
         if "containerName" in attributes and attributes.get("server"):
-            update["blob_endpoint"] = attributes["server"]
+            endpoint = str(attributes["server"])
+            for account in accounts:
+                endpoint = endpoint.replace(account, "{account}")
+            update["blob_endpoint"] = endpoint
     return settings.model_copy(update=update)
 
 

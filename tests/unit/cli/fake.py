@@ -40,6 +40,7 @@ class FakeKube:
         on_get: called with each object before it is handed out; may change it, as time does.
         program: called with Pod and command line, gives the steps and stderr of a run.
         writes: verb and plural of each change.
+        expected: kubeconfig and context that the connection must be asked for.
     """
 
     default_namespace = "team"
@@ -50,6 +51,7 @@ class FakeKube:
         self.on_get: Callable[[Object], None] = lambda _: None
         self.program: Callable[[str, list[str]], tuple[Iterable[Step], str]] = lambda *_: ([0], "")
         self.writes: list[tuple[str, str]] = []
+        self.expected: tuple[str | None, str | None] = (None, None)
         self._uids = itertools.count(1)
 
     def add(self, plural: str, thing: Object) -> Object:
@@ -76,8 +78,14 @@ class FakeKube:
         return copy.deepcopy(found)
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
     ) -> list[Object]:
+        assert not fields
         wanted = dict(part.split("=") for part in labels.split(",") if part)
         return [
             copy.deepcopy(thing)
@@ -90,6 +98,8 @@ class FakeKube:
         self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
     ) -> Object:
         key = (resource.plural, body["metadata"]["namespace"], body["metadata"]["name"])
+        # Our own kinds are sent strictly, or a typing error would be pruned in silence.
+        assert strict == resource.plural.startswith("batchai")
         if key in self.objects:
             raise ConflictError(f"create {resource.plural}: already exists")
         if dry_run:
@@ -105,9 +115,7 @@ class FakeKube:
         name: str,
         namespace: str | None,
         body: Object,
-        *,
-        strict: bool = False,
-        dry_run: bool = False,
+        **_: Any,
     ) -> Object:
         await self.get(resource, name, namespace)
         self.writes.append(("patch", resource.plural))
@@ -116,7 +124,7 @@ class FakeKube:
         return copy.deepcopy(target)
 
     async def delete(
-        self, resource: Resource, name: str, namespace: str | None = None, **options: Any
+        self, resource: Resource, name: str, namespace: str | None = None, **_: Any
     ) -> None:
         await self.get(resource, name, namespace)
         self.writes.append(("delete", resource.plural))
@@ -135,6 +143,7 @@ class FakeKube:
     async def connect(
         self, kubeconfig: str | None = None, context: str | None = None
     ) -> AsyncIterator["FakeKube"]:
+        assert (kubeconfig, context) == self.expected
         yield self
 
 

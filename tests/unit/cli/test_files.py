@@ -173,9 +173,7 @@ def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
     kube.program = lambda *_: ([LINES, 0], "")
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
-    assert done.stderr == (
-        'The file "stdout.txt" not found. Waiting for the job to generate it.\n'
-    )
+    assert done.stderr == ('The file "stdout.txt" not found. Waiting for the job to generate it.\n')
 
 
 def test_a_file_that_never_came_is_told_and_exits_0(kube, batchai):

@@ -68,6 +68,7 @@ def test_list_in_a_table(kube, batchai, golden):
         (job("hello", "succeeded", **ENDED, exitCode=0), 0),
         (failed("hello", exitCode=7), 7),
         (failed("hello", exitCode=-1), 255),
+        (failed("hello", exitCode=0), 255),
         (failed("hello", errors=[{"code": "JobTerminated", "message": "by the user"}]), 255),
         (job("hello", "failed"), 255),
     ],
@@ -140,3 +141,9 @@ def test_delete_removes_the_object(kube, batchai):
     assert batchai("job delete -n hello -y").exit_code == 0
     assert kube.names("batchaijobs") == []
     assert batchai("job delete -n hello -y").exit_code == 3
+
+
+def test_another_kubernetes_can_be_named(kube, batchai):
+    kube.expected = ("/k", "laptop")
+    kube.add("batchaijobs", job("hello", "running"))
+    assert batchai("--kubeconfig /k --context laptop job show -n hello").exit_code == 0

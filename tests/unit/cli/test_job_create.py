@@ -188,15 +188,14 @@ def test_unknown_members_are_named_and_dropped(kube, batchai, write):
         ({"cluster": {"id": "nc6"}}, f"{ACCOUNT} --nope", 2, "No such option"),
         (
             {},
-            f"{ACCOUNT} -c /subscriptions/s/resourceGroups/g/providers/Microsoft.BatchAI/"
-            "workspaces/w/clusters/nc6",
+            f"{ACCOUNT} -c /subscriptions/s/resourceGroups/g/providers/P/workspaces/w/clusters/nc6",
             1,
             "lies in resource group g",
         ),
     ],
 )
 def test_what_cannot_run_is_refused_before_anything_is_sent(
-    kube, batchai, write, change, flags, code, complaint
+    kube, batchai, write, *, change, flags, code, complaint
 ):
     kube.add("batchaiclusters", cluster())
     kube.add("batchaijobs", job("old", "succeeded"))
