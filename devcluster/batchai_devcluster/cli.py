@@ -18,7 +18,6 @@ from batchai_devcluster import (
     preparing,
     provider,
     release,
-    toolchain,
     traces,
 )
 from batchai_devcluster.errors import DevclusterError
@@ -43,8 +42,6 @@ def main(words: Sequence[str]) -> int:
         # These hand all their words on, so that they need no `--`.
         if words and words[0] in ("kubectl", "helm"):
             return _pass_on(paths, words[0], words[1:])
-        if words and words[0] == "go":
-            return _go(paths, words[1:])
         if words and words[0] == "go":
             return gotool.main(paths, words[1:])
         if words and words[0] == "storage":
@@ -87,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("kubectl", "helm"):
         verbs.add_parser(name, help=f"run {name} against the cluster", add_help=False)
     verbs.add_parser("go", help="run the project's own Go", add_help=False)
-    verbs.add_parser("go", help="run the project's own Go: `go test launcher`", add_help=False)
     verbs.add_parser("storage", help="shares and containers to test with", add_help=False)
 
     install = verbs.add_parser("install", help="install the operator of this checkout by its chart")
@@ -203,13 +199,6 @@ def _pass_on(paths: Paths, name: str, words: Sequence[str]) -> int:
         return 1
     environment = {**os.environ, "KUBECONFIG": str(paths.kubeconfig)}
     return subprocess.run([program, *words], env=environment, check=False).returncode
-
-
-def _go(paths: Paths, words: Sequence[str]) -> int:
-    """Run the pinned Go on this terminal, for the tests of the programs written in it."""
-    root = toolchain.ensure_go(paths)
-    environment = {**os.environ, **toolchain.go_environment(paths, root)}
-    return subprocess.run([root / "bin/go", *words], env=environment, check=False).returncode
 
 
 def _positive(text: str) -> int:
