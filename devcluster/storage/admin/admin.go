@@ -96,7 +96,7 @@ func (a Admin) Put(ctx context.Context, place string, input io.Reader) error {
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
-		if err := to.write(ctx, path.Join(below, header.Name), header.Size, reader); err != nil {
+		if err := to.write(ctx, path.Join(below, path.Clean("/"+header.Name)), header.Size, reader); err != nil {
 			return fmt.Errorf("%s: %w", header.Name, err)
 		}
 	}

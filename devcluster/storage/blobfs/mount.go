@@ -15,7 +15,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
-	_ "github.com/rclone/rclone/backend/azureblob" // The backend that Source names.
+	_ "github.com/rclone/rclone/backend/azureblob" // The backend that source names.
+	_ "github.com/rclone/rclone/backend/local"     // The cache's backend.
 	rclone "github.com/rclone/rclone/fs"
 	"github.com/rclone/rclone/fs/config"
 	"github.com/rclone/rclone/vfs"
