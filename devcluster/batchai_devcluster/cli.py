@@ -18,6 +18,7 @@ from batchai_devcluster import (
     preparing,
     provider,
     release,
+    storage,
     traces,
 )
 from batchai_devcluster.errors import DevclusterError
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     reference = actions.add_parser("ref", help="print an image's reference")
     reference.add_argument("name", metavar="NAME")
     reference.set_defaults(verb=_image_reference)
+    storage.add_verbs(verbs)
     return parser
 
 
@@ -111,6 +113,7 @@ def _up(paths: Paths, chosen: argparse.Namespace) -> None:
             for line in cluster.announce():
                 say(line)
             cluster.up(shape)
+        storage.up(paths, cluster)
         say(f"export KUBECONFIG={paths.kubeconfig} PATH={paths.bin}:$PATH")
 
 

@@ -1,0 +1,118 @@
+"""The verb `storage`: a storage account on the development cluster, and what it holds.
+
+cli.py registers it (`add_verbs`) and calls `up` at the end of its own `up`. With `CSI=none` in the
+environment nothing is deployed, and whoever runs the cluster brings the drivers.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from batchai_devcluster import provider
+from batchai_devcluster import storage_copying as copying
+from batchai_devcluster import storage_deploying as deploying
+from batchai_devcluster.errors import DevclusterError
+from batchai_devcluster.images.ensuring import Images
+from batchai_devcluster.paths import Paths
+from batchai_devcluster.progress import say
+
+_IMAGES = ("storage", "azurite")
+_PLACE = "share/NAME[/PATH] or container/NAME[/PATH]"
+
+
+def is_wanted() -> bool:
+    """Tell whether the stand-in is to be deployed."""
+    return os.environ.get("CSI", "").lower() != "none"
+
+
+def up(paths: Paths, cluster: provider.Provider) -> None:
+    """Have the stand-in, Azurite and one account in a running cluster, unless `CSI=none`."""
+    if not is_wanted():
+        say("CSI=none: no storage drivers are deployed.")
+        return
+    images = Images(paths, with_docker=cluster.name == "kind")
+    references = {name: images.ensure(name, cluster) for name in _IMAGES}
+    deploying.deploy(cluster, paths, references)
+
+
+def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `storage` and what stands below it; each sets `verb` as cli.py expects."""
+    parser = verbs.add_parser("storage", help="the storage account: shares, containers, files")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("up", help="deploy Azurite and the stand-in").set_defaults(verb=_up)
+    actions.add_parser("account", help="print its name").set_defaults(verb=_account)
+    actions.add_parser("key", help="print its key").set_defaults(verb=_key)
+    secret = actions.add_parser("secret", help="put its Secret into a namespace")
+    secret.add_argument("namespace")
+    secret.set_defaults(verb=_secret)
+    for kind in ("share", "container"):
+        made = actions.add_parser(kind, help=f"make a {kind}").add_subparsers(required=True)
+        create = made.add_parser("create")
+        create.add_argument("name")
+        create.set_defaults(verb=_create, kind=kind)
+    put = actions.add_parser("put", help="copy a file or tree in")
+    put.add_argument("local", type=Path)
+    put.add_argument("place", help=_PLACE)
+    put.set_defaults(verb=_put)
+    get = actions.add_parser("get", help="copy a file or tree out")
+    get.add_argument("place", help=_PLACE)
+    get.add_argument("local", type=Path)
+    get.set_defaults(verb=_get)
+    for name, text in (("ls", "list files with size and time"), ("rm", "remove a file or tree")):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("place", help=_PLACE)
+        action.set_defaults(verb=_on_place, action=name)
+    fault = actions.add_parser("fault", help="make a share hang, fail or be full")
+    fault.add_argument("--share", required=True)
+    fault.add_argument("kind", choices=("hang", "eio", "full", "clear"))
+    fault.add_argument("--seconds", type=int, default=0, help="until cleared when not given")
+    fault.set_defaults(verb=_fault)
+
+
+def _up(paths: Paths, chosen: argparse.Namespace) -> None:
+    up(paths, _running(paths, chosen))
+
+
+def _running(paths: Paths, chosen: argparse.Namespace) -> provider.Provider:
+    cluster = provider.choose(paths, chosen.provider)
+    problem = cluster.problem()
+    if problem:
+        raise DevclusterError(f"The cluster does not work ({problem}); run `up` first.")
+    return cluster
+
+
+def _account(_paths: Paths, _chosen: argparse.Namespace) -> None:
+    print(deploying.ACCOUNT)
+
+
+def _key(paths: Paths, chosen: argparse.Namespace) -> None:
+    key = deploying.find_key(_running(paths, chosen))
+    if key is None:
+        raise DevclusterError("There is no storage account yet; run `storage up` first.")
+    print(key)
+
+
+def _secret(paths: Paths, chosen: argparse.Namespace) -> None:
+    deploying.give_secret(_running(paths, chosen), chosen.namespace)
+    print(deploying.SECRET)
+
+
+def _create(paths: Paths, chosen: argparse.Namespace) -> None:
+    copying.admin(paths, chosen.kind, "create", chosen.name)
+
+
+def _put(paths: Paths, chosen: argparse.Namespace) -> None:
+    copying.put(paths, chosen.local, chosen.place)
+
+
+def _get(paths: Paths, chosen: argparse.Namespace) -> None:
+    copying.get(paths, chosen.place, chosen.local)
+
+
+def _on_place(paths: Paths, chosen: argparse.Namespace) -> None:
+    print(copying.admin(paths, chosen.action, chosen.place), end="")
+
+
+def _fault(paths: Paths, chosen: argparse.Namespace) -> None:
+    seconds = [str(chosen.seconds)] if chosen.seconds else []
+    copying.admin(paths, "fault", chosen.share, chosen.kind, *seconds)
