@@ -3,15 +3,18 @@
 Used by every module of this package. It knows no Batch AI field.
 """
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 from typing_extensions import override
 
 from batchai_operator.model.rules import Rule
+
+_LIST_KEYS = "x-kubernetes-list-map-keys"
 
 
 class Model(BaseModel):
@@ -52,7 +55,21 @@ class Model(BaseModel):
             if rule.check is not None and not rule.check(self):
                 where = f"{rule.on}: " if rule.on else ""
                 raise ValueError(where + rule.explain(self))
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and isinstance(keys := extra.get(_LIST_KEYS), list):
+                _hold_unique(str(field.alias), getattr(self, name), str(keys[0]))
         return self
+
+
+def _hold_unique(name: str, items: Iterable["Model"], key: str) -> None:
+    """Refuse two entries of a list under one key, as the API server does."""
+    seen: set[object] = set()
+    for item in items:
+        value = getattr(item, to_snake(key))
+        if value in seen:
+            raise ValueError(f"{name}: {key} {value} stands twice; each entry needs its own")
+        seen.add(value)
 
 
 def to_wire(model: Model) -> dict[str, Any]:

@@ -170,8 +170,8 @@ class ClusterSpec(Model):
 
     vm_size: Annotated[
         str,
-        BeforeValidator(_upper),
         Text(64, r"[-\w]+", "must be the name of a size, such as STANDARD_NC6"),
+        BeforeValidator(_upper),
     ]
     """Size of all nodes, such as `STANDARD_NC6`, in any letter case; it says how many GPUs, how
     much CPU and memory a job gets on each node."""

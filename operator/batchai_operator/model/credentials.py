@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from batchai_operator.model.base import Model
-from batchai_operator.model.rules import Rule, at_most_one, refused_secret
+from batchai_operator.model.rules import NOT_OURS, Rule, at_most_one, refused_secret
 from batchai_operator.model.text import AnyText, ObjectName, Text, VariableName
 
 RefusedSecret = Annotated[str | None, Field(repr=False)]
@@ -186,6 +186,7 @@ class EnvironmentSecret(Model):
     """The value in a Kubernetes Secret."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        NOT_OURS,
         refused_secret(
             "value",
             "use secretKeyRef {name, key}, with a Secret made by `kubectl create secret generic "

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
-from batchai_operator.model.rules import Rule
+from batchai_operator.model.rules import NOT_OURS, Rule
 from batchai_operator.model.text import (
     DirectoryId,
     FilePath,
@@ -14,9 +14,7 @@ from batchai_operator.model.text import (
     Text,
     VariableName,
 )
-from batchai_operator.names import KEY_VARIABLE, PLAN_VARIABLE, STDOUTERR_ID
-
-_OURS = (PLAN_VARIABLE, KEY_VARIABLE, "BATCHAI_POD_IP")
+from batchai_operator.names import STDOUTERR_ID
 
 BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 """List whose entries are told apart by `name`."""
@@ -34,13 +32,7 @@ class EnvironmentVariable(Model):
     value: Annotated[str, Text(16384, min_length=0)]
     """Value; references to other variables in it are replaced."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=f"!(self.name in [{', '.join(repr(name) for name in _OURS)}])",
-            message="name {name} is a variable of the operator's own; choose another name",
-            check=lambda it: it.name not in _OURS,
-        ),
-    )
+    rules: ClassVar[tuple[Rule, ...]] = (NOT_OURS,)
 
 
 class InputDirectory(Model):

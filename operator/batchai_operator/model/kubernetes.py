@@ -29,8 +29,8 @@ def _as_text(value: Any) -> Any:
 
 Quantity = Annotated[
     str,
-    BeforeValidator(_as_text),
     Text(32, _QUANTITY_SHAPE, "must be a quantity, such as 500m, 4 or 16Gi"),
+    BeforeValidator(_as_text),
     Field(json_schema_extra={"x-kubernetes-int-or-string": True}),
 ]
 """Kubernetes quantity."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from batchai_operator.names import KEY_VARIABLE, PLAN_VARIABLE
+
 _PLACE = re.compile(r"\{([A-Za-z0-9.]+)\}")
 
 
@@ -128,3 +130,13 @@ def refused_secret(name: str, remedy: str) -> Rule:
         + remedy,
         check=lambda value: _look_up(value, name) is None,
     )
+
+
+_OURS = (PLAN_VARIABLE, KEY_VARIABLE, "BATCHAI_POD_IP")
+
+NOT_OURS = Rule(
+    cel=f"!(self.name in [{', '.join(map(quote, _OURS))}])",
+    message="name {name} is a variable of the operator's own; choose another name",
+    check=lambda value: value.name not in _OURS,
+)
+"""A variable of a job is none of those by which its Pods are told what to do."""
