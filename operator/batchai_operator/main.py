@@ -65,6 +65,7 @@ async def run(settings: Settings) -> bool:
             if elected.done():
                 logger.info("Leading; listing what there is.")
                 await _lead(settings, parts, stop, standing)
+            _complain([standing])
         finally:
             await _cancel(tasks)
             await parts.probes.stop()
@@ -96,7 +97,7 @@ async def _lead(
             controller.stop()
             if not standing.done():
                 await asyncio.wait([working], timeout=FINISH_SECONDS)
-            _complain([working, delivering, standing])
+            _complain([working, delivering])
     finally:
         await _cancel(tasks)
     if not standing.done():

@@ -60,12 +60,29 @@ async def test_many_workers_never_give_the_same_nodes_away_twice():
     world = await _world(nodes=3)
     for number in range(8):
         world.job(f"j{number}", nodes=2)
-    working = asyncio.ensure_future(world.controller.queue.run(8))
+    await _work(world, workers=8)
+    assert len(world.pods()) == 2
+
+
+async def test_a_more_urgent_job_does_not_take_nodes_from_one_that_is_starting():
+    world = await _world(nodes=2)
+
+    def urgent_job_arrives(verb, resource, _):
+        if (verb, resource) == ("create", SECRETS) and len(world.store.all(JOBS)) == 1:
+            world.job("urgent", nodes=2, schedulingPriority="high")
+
+    world.store.refuse = urgent_job_arrives
+    world.job("j", nodes=2)
+    await _work(world, workers=8)
+    assert (len(world.pods("j")), len(world.pods("urgent"))) == (2, 0)
+
+
+async def _work(world, workers):
+    working = asyncio.ensure_future(world.controller.queue.run(workers))
     for _ in range(400):
         await asyncio.sleep(0)
     world.controller.queue.stop()
     await working
-    assert len(world.pods()) == 2
 
 
 async def test_a_deleted_job_makes_room_for_the_next():
