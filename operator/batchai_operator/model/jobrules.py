@@ -3,12 +3,10 @@
 Used by job.py only; apart from it because a rule is long in both of its languages.
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from batchai_operator.model.rules import Rule, exactly_one, frozen_field
-
-if TYPE_CHECKING:
-    from batchai_operator.model.job import JobSpec
+from batchai_operator.model.toolkits import TensorFlowSettings
 
 TOOLKITS = (
     "tensorFlowSettings",
@@ -52,19 +50,29 @@ _NO_WORKERS = f"!has({_TENSORFLOW}) || !has({_WORKERS})"
 _NO_SERVERS = f"!has({_TENSORFLOW}) || !has({_SERVERS})"
 
 
-def _has_room_for_workers(job: "JobSpec") -> bool:
+class _Counted(Protocol):
+    """What the rules on counts see of a job."""
+
+    @property
+    def node_count(self) -> int: ...
+
+    @property
+    def tensor_flow_settings(self) -> TensorFlowSettings | None: ...
+
+
+def _has_room_for_workers(job: _Counted) -> bool:
     settings = job.tensor_flow_settings
     workers = settings.worker_count if settings else None
     return workers is None or workers <= job.node_count * MAX_GPUS_PER_NODE
 
 
-def _has_room_for_servers(job: "JobSpec") -> bool:
+def _has_room_for_servers(job: _Counted) -> bool:
     settings = job.tensor_flow_settings
     servers = settings.parameter_server_count if settings else None
     return servers is None or servers <= job.node_count
 
 
-def _has_servers_only_when_distributed(job: "JobSpec") -> bool:
+def _has_servers_only_when_distributed(job: _Counted) -> bool:
     settings = job.tensor_flow_settings
     if settings is None or not settings.parameter_server_count:
         return True

@@ -25,21 +25,25 @@ class Rule:
         check: the same condition in Python; None for a rule on changes, which only the API server
             can see.
         on: field to which the message is attached, such as `workerCount`; empty = the object.
+        tells: fields of which the message says at its end which are given.
     """
 
     cel: str
     message: str
     check: Callable[[Any], bool] | None
     on: str = ""
+    tells: tuple[str, ...] = ()
 
     def explain(self, value: Any) -> str:
         """Return the message with the values of the object that breaks the rule."""
-        return _PLACE.sub(lambda place: str(_look_up(value, place.group(1))), self.message)
+        text = _PLACE.sub(lambda place: str(_look_up(value, place.group(1))), self.message)
+        given = [name for name in self.tells if _look_up(value, name) is not None]
+        return f"{text}; given: {' '.join(given) or 'none'}" if self.tells else text
 
     def as_schema(self) -> dict[str, str]:
         """Return the rule as an entry of `x-kubernetes-validations`."""
         entry = {"rule": self.cel, "message": _without_values(self.message)}
-        if _PLACE.search(self.message):
+        if _PLACE.search(self.message) or self.tells:
             entry["messageExpression"] = self._message_expression()
         if self.on:
             entry["fieldPath"] = f".{self.on}"
@@ -49,7 +53,13 @@ class Rule:
         """Return the message as CEL; `format` is what the API server can estimate the cost of."""
         template = _PLACE.sub("%s", self.message.replace("%", "%%"))
         places = ", ".join(f"self.{path}" for path in _PLACE.findall(self.message))
-        return f"{quote(template)}.format([{places}])"
+        if not self.tells:
+            return f"{quote(template)}.format([{places}])"
+        # Joining a list would cost more than the API server allows for a message.
+        given = [f"has(self.{name}) ? ' {name}' : ''" for name in self.tells]
+        none = f"{' || '.join(f'has(self.{name})' for name in self.tells)} ? '' : ' none'"
+        template += f"; given:{'%s' * (len(given) + 1)}"
+        return f"{quote(template)}.format([{', '.join([*filter(None, [places]), *given, none])}])"
 
 
 def _without_values(message: str) -> str:
@@ -97,6 +107,7 @@ def exactly_one(names: tuple[str, ...], message: str) -> Rule:
         cel="[" + ", ".join(f"has(self.{name})" for name in names) + "].exists_one(x, x)",
         message=message,
         check=lambda value: sum(_look_up(value, name) is not None for name in names) == 1,
+        tells=names,
     )
 
 
