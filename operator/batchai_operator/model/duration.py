@@ -27,7 +27,7 @@ class Duration:
     )
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Accept text, and a `timedelta` as it is."""
         return core_schema.no_info_plain_validator_function(
@@ -46,7 +46,7 @@ class Duration:
             "x-kubernetes-validations": [{"rule": rule, "message": self._REMEDY}],
         }
 
-    def _read(self, value: Any) -> timedelta:
+    def _read(self, value: object) -> timedelta:
         if isinstance(value, timedelta):
             return value
         if not isinstance(value, str):

@@ -3,7 +3,7 @@
 Used by job.py and the planner, which puts it into the Pods.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic.config import JsonDict
@@ -23,7 +23,7 @@ ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 """List that one writer owns as a whole."""
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

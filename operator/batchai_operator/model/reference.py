@@ -141,7 +141,7 @@ def _rules_of_objects(
         yield from _rules_of_objects(schema["items"], f"{where}[]")
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

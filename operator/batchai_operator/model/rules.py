@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from batchai_operator.names import KEY_VARIABLE, PLAN_VARIABLE
 
 _PLACE = re.compile(r"\{([A-Za-z0-9.]+)\}")
@@ -34,7 +36,7 @@ class Rule:
     on: str = ""
     tells: tuple[str, ...] = ()
 
-    def explain(self, value: Any) -> str:
+    def explain(self, value: BaseModel) -> str:
         """Return the message with the values of the object that breaks the rule."""
         text = _PLACE.sub(lambda place: str(_look_up(value, place.group(1))), self.message)
         given = [name for name in self.tells if _look_up(value, name) is not None]
@@ -67,9 +69,9 @@ def _without_values(message: str) -> str:
     return re.sub(r" ?\{[A-Za-z0-9.]+\}", "", message)
 
 
-def _look_up(value: Any, path: str) -> Any:
+def _look_up(value: object, path: str) -> object:
     for name in path.split("."):
-        fields = type(value).model_fields
+        fields = type(value).model_fields if isinstance(value, BaseModel) else {}
         value = getattr(value, next(key for key, field in fields.items() if field.alias == name))
     return value
 

@@ -64,7 +64,10 @@ def _transform(node: dict[str, Any], defs: dict[str, Any], where: str) -> dict[s
 
 
 def _transform_keyword(
-    keyword: str, value: Any, defs: dict[str, Any], where: str
+    keyword: str,
+    value: Any,  # noqa: ANN401 - JSON of any type
+    defs: dict[str, Any],
+    where: str,
 ) -> dict[str, Any]:
     match keyword:
         case "description":

@@ -37,7 +37,7 @@ class Text:
     min_length: int = 1
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Check the shape after the type and the length."""
         text = core_schema.str_schema(min_length=self.min_length, max_length=self.max_length)
@@ -80,7 +80,7 @@ class Choice:
         self._pattern = f"(?i)^({'|'.join(words)})$"
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: type[Any], handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Correct the letter case before the word is looked up."""
         return core_schema.no_info_before_validator_function(self._spell, handler(source))
@@ -92,7 +92,7 @@ class Choice:
         longest = max(map(len, self._words))
         return {"type": "string", "pattern": self._pattern, "maxLength": longest}
 
-    def _spell(self, word: Any) -> Any:
+    def _spell(self, word: object) -> object:
         return self._words.get(word.lower(), word) if isinstance(word, str) else word
 
 
