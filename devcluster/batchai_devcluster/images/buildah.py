@@ -60,6 +60,16 @@ class Buildah:
             return False
         return True
 
+    def forget_older(self, reference: str) -> None:
+        """Remove an image's earlier tags, and the layers that only they have.
+
+        What a stage of a build left is kept: it makes the next build of that stage short.
+        """
+        repository = reference.rpartition(":")[0]
+        for name in self.call("images", "--format={{.Name}}:{{.Tag}}").split():
+            if name.rpartition(":")[0] == repository and name != reference:
+                self.call("rmi", name)
+
     def export(self, reference: str, archive: Path) -> None:
         """Write an image into an uncompressed OCI archive."""
         archive.parent.mkdir(parents=True, exist_ok=True)

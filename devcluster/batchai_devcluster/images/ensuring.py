@@ -87,6 +87,7 @@ class Images:
                 folder,
                 on_line=progress.note,
             )
+            self.buildah.forget_older(reference)
 
     def _load(self, image: table.Image, reference: str, nodes: Nodes) -> None:
         archive = self.paths.images / "archives" / f"{image.name}.tar"
