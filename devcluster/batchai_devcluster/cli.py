@@ -45,10 +45,6 @@ def main(words: Sequence[str]) -> int:
             return _pass_on(paths, words[0], words[1:])
         if words and words[0] == "go":
             return gotool.main(paths, words[1:])
-        if words and words[0] == "storage":
-            from batchai_devcluster.storage import cli as storage  # noqa: PLC0415
-
-            return storage.main(paths, _working(paths), words[1:])
         chosen = _parser().parse_args(words)
         return int(chosen.verb(paths, chosen) or 0)
     except DevclusterError as error:
@@ -85,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("kubectl", "helm"):
         verbs.add_parser(name, help=f"run {name} against the cluster", add_help=False)
     verbs.add_parser("go", help="run the project's own Go", add_help=False)
-    verbs.add_parser("storage", help="shares and containers to test with", add_help=False)
 
     install = verbs.add_parser("install", help="install the operator of this checkout by its chart")
     install.add_argument("--blob-endpoint", default="", help="blob storage, with `{account}` in it")
