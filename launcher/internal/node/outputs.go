@@ -10,6 +10,8 @@ import (
 const (
 	// echoStuck is how long an end waits for a container log that does not move.
 	echoStuck = 5 * time.Second
+	// echoPatience is how long an end waits for the container's log before it leaves a part out.
+	echoPatience = 5 * time.Second
 	// mayRemain is what the sidecar can surely ship within the Pod's grace period.
 	mayRemain = 16 << 20
 	glance    = 50 * time.Millisecond
@@ -75,6 +77,16 @@ func (o *outputs) finish() {
 		pump.Finish()
 	}
 	o.drain(echoStuck)
+	patience := time.After(echoPatience)
+	for _, echo := range o.echoes {
+		select {
+		case <-echo.Done():
+		case <-patience:
+			for _, slow := range o.echoes {
+				slow.Hurry()
+			}
+		}
+	}
 	for _, echo := range o.echoes {
 		for moved := int64(-1); moved != echo.Progress(); {
 			moved = echo.Progress()
