@@ -5,19 +5,32 @@ Called by outputs.py. It makes and removes reader Pods; it reads no file itself.
 
 import asyncio
 import enum
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.ports import CLUSTERS, PODS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, NotFoundError, UnavailableError
+from batchai_operator.engine.podfacts import (
+    blob_accounts,
+    is_running,
+    reader_settings,
+    why_not_running,
+)
+from batchai_operator.engine.ports import CLUSTERS, EVENTS, PODS, Object, ObjectStore
+from batchai_operator.errors import (
+    ConflictError,
+    InvalidSpecError,
+    NotFoundError,
+    UnavailableError,
+)
 from batchai_operator.names import (
     ATTEMPT_LABEL,
     COMPONENT_LABEL,
     JOB_UID_LABEL,
     NODE_INDEX_LABEL,
-    SIDECAR_CONTAINER,
 )
 from batchai_operator.planner.reader import reader_pod
 from batchai_operator.settings import Settings
@@ -32,7 +45,7 @@ the operator is down nobody writes the end, but the files are complete."""
 DRAIN_SECONDS = 60.0
 """How long Pods may take to ship their last output after the job's end."""
 
-_POLL_SECONDS = 0.5
+_POLL_SECONDS, _LOOKS_PER_WARNING = 0.5, 10
 
 
 @dataclass(frozen=True)
@@ -152,7 +165,10 @@ class Readers:
                 f"The job's Pods are gone, so image {settings.launcher_image} is tried; "
                 "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
             )
-        body = reader_pod(dict(job), cluster, settings)
+        try:
+            body = reader_pod(dict(job), cluster, settings)
+        except ValidationError as error:
+            raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
         created = await self._store.create(PODS, body)
         metadata = created["metadata"]
         source = Source(namespace, metadata["name"], metadata["uid"], is_reader=True)
@@ -175,64 +191,32 @@ class Readers:
             return None
 
     async def _wait_until_running(self, source: Source) -> None:
-        waited = 0.0
-        while True:
+        self._announce(f"The job has ended; its files are read by Pod {source.pod}.")
+        loop = asyncio.get_running_loop()
+        give_up, told = loop.time() + READER_START_SECONDS, ""
+        for look in itertools.count():
             pod = await self._store.get(PODS, source.pod, source.namespace)
-            if _is_running(pod):
+            if is_running(pod):
                 return
-            if pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
-                raise UnavailableError(f"Reader Pod {source.pod} ended: {_why(pod)}")
-            if waited >= READER_START_SECONDS:
-                raise UnavailableError(f"Reader Pod {source.pod} does not start: {_why(pod)}")
-            if waited == _POLL_SECONDS:
-                self._announce(f"The job has ended; its files are read by Pod {source.pod}.")
+            ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+            warned = await self._warning(source) if ended or look % _LOOKS_PER_WARNING == 9 else ""
+            if warned and warned != told:
+                told = warned
+                self._announce(warned)
+            if ended or loop.time() >= give_up:
+                verb = "ended" if ended else "does not start"
+                reason = told or why_not_running(pod)
+                raise UnavailableError(f"Reader Pod {source.pod} {verb}: {reason}")
             await asyncio.sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
 
-
-def blob_accounts(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> list[str]:
-    """Return the storage accounts of a job's blob containers, its cluster's included."""
-    volumes = [
-        job["spec"].get("mountVolumes"),
-        (((cluster or {}).get("spec") or {}).get("nodeSetup") or {}).get("mountVolumes"),
-    ]
-    return [
-        str(container.get("accountName"))
-        for section in volumes
-        for container in (section or {}).get("azureBlobFileSystems") or []
-    ]
-
-
-def reader_settings(
-    settings: Settings, pods: Sequence[Mapping[str, Any]], accounts: Sequence[str]
-) -> Settings:
-    """Take from a job's Pods what only the operator's settings say.
-
-    A user's machine does not have the operator's settings, but the job's Pods were made with them.
-
-    Args:
-        settings: what the user's environment says.
-        pods: the job's Pods, as far as they still exist.
-        accounts: storage accounts that may stand in the address of a mounted container.
-
-    Returns:
-        The settings with which to build a reader Pod.
-    """
-    if not pods:
-        return settings
-    update: dict[str, Any] = {}
-    for container in pods[0]["spec"].get("initContainers", []):
-        if container["name"] == SIDECAR_CONTAINER:
-            update["launcher_image"] = container["image"]
-            update["image_pull_policy"] = container.get("imagePullPolicy", "IfNotPresent")
-    for volume in pods[0]["spec"].get("volumes", []):
-        attributes = (volume.get("csi") or {}).get("volumeAttributes") or {}
-        if "containerName" in attributes and attributes.get("server"):
-            endpoint = str(attributes["server"])
-            for account in accounts:
-                endpoint = endpoint.replace(account, "{account}")
-            update["blob_endpoint"] = endpoint
-    return settings.model_copy(update=update)
+    async def _warning(self, source: Source) -> str:
+        """Return the latest Warning about a Pod; mount errors are told nowhere else."""
+        fields = f"involvedObject.uid={source.uid},type=Warning"
+        events = await self._store.list(EVENTS, source.namespace, fields=fields)
+        if not events:
+            return ""
+        latest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""))
+        return f"{latest.get('reason')}: {latest.get('message')}"
 
 
 def _check_readable(job: Mapping[str, Any]) -> None:
@@ -249,35 +233,10 @@ def _check_readable(job: Mapping[str, Any]) -> None:
 
 def _sidecar_of_first(pod: Mapping[str, Any]) -> Source | None:
     metadata = pod["metadata"]
-    if _number(pod, NODE_INDEX_LABEL) != 0 or not _is_running(pod):
+    if _number(pod, NODE_INDEX_LABEL) != 0 or not is_running(pod):
         return None
     return Source(metadata["namespace"], metadata["name"], metadata["uid"], is_reader=False)
 
 
-def _is_running(pod: Mapping[str, Any]) -> bool:
-    status = pod.get("status", {})
-    containers = [
-        *status.get("initContainerStatuses", []),
-        *status.get("containerStatuses", []),
-    ]
-    return any(
-        container["name"] == SIDECAR_CONTAINER and "running" in container.get("state", {})
-        for container in containers
-    )
-
-
 def _number(pod: Mapping[str, Any], label: str) -> int:
     return int(pod["metadata"].get("labels", {}).get(label, "0"))
-
-
-def _why(pod: Mapping[str, Any]) -> str:
-    """The most telling words in a Pod's status."""
-    status = pod.get("status", {})
-    for container in status.get("containerStatuses", []):
-        for state in container.get("state", {}).values():
-            if state.get("message") or state.get("reason"):
-                return str(state.get("message") or state["reason"])
-    for condition in status.get("conditions", []):
-        if condition.get("status") == "False" and condition.get("message"):
-            return str(condition["message"])
-    return str(status.get("message") or status.get("reason") or status.get("phase", "unknown"))

@@ -85,18 +85,24 @@ class FakeKube:
         labels: str = "",
         fields: str = "",
     ) -> list[Object]:
-        assert not fields
+        about = dict(part.split("=") for part in fields.split(",") if part)
+        assert about.keys() <= {"involvedObject.uid", "type"}
         wanted = dict(part.split("=") for part in labels.split(",") if part)
         return [
             copy.deepcopy(thing)
             for (plural, space, _), thing in self.objects.items()
             if (plural, space) == (resource.plural, namespace)
+            and about.get("involvedObject.uid")
+            in {None, thing.get("involvedObject", {}).get("uid")}
             and wanted.items() <= thing["metadata"].get("labels", {}).items()
         ]
 
     async def create(
         self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
     ) -> Object:
+        body = copy.deepcopy(body)
+        if prefix := body["metadata"].pop("generateName", ""):
+            body["metadata"]["name"] = f"{prefix}x7k2p"
         key = (resource.plural, body["metadata"]["namespace"], body["metadata"]["name"])
         # Our own kinds are sent strictly, or a typing error would be pruned in silence.
         assert strict == resource.plural.startswith("batchai")

@@ -247,17 +247,20 @@ def test_list_of_a_queued_job_is_empty(kube, batchai):
 
 
 def test_a_reader_that_cannot_start_is_removed_and_says_why(kube, batchai, monkeypatch):
-    monkeypatch.setattr(readers, "READER_START_SECONDS", 2)
+    monkeypatch.setattr(readers, "READER_START_SECONDS", 0.2)
     Share(kube, running(kube)).end_job()
 
     def stuck(thing):
-        waiting = {"waiting": {"reason": "ErrImagePull", "message": "no such image r/launcher:7"}}
-        state = {"name": "batchai-sidecar", "state": waiting}
-        thing["status"] = {"phase": "Pending", "containerStatuses": [state]}
+        thing["status"] = {"phase": "Pending", "containerStatuses": []}
+        thing["metadata"]["uid"] = "reader-uid"
+        event = {"reason": "FailedMount", "message": "mount error(13): permission denied"}
+        about = {"involvedObject": {"uid": "reader-uid"}, "lastTimestamp": "2026-11-24T04:00:00Z"}
+        kube.add("events", {"metadata": {"name": "e"}, **event, **about})
 
     kube.on_create = stuck
     done = batchai("job file stream -j hello -f stdout.txt")
-    assert (done.exit_code, "no such image r/launcher:7" in done.stderr) == (1, True)
+    assert done.exit_code == 1
+    assert "does not start: FailedMount: mount error(13)" in done.stderr
     assert reader_pods(kube) == []
 
 

@@ -1,6 +1,6 @@
 """What a user's machine learns from a job's Pods, having no settings of the operator."""
 
-from batchai_operator.engine import readers
+from batchai_operator.engine.podfacts import reader_settings
 from batchai_operator.settings import Settings
 
 from .objects import job, pod
@@ -13,5 +13,5 @@ def test_the_endpoint_of_blob_storage_is_learnt_from_the_jobs_pods():
         {"name": "share", "csi": {"volumeAttributes": {"shareName": "logs", "server": "other"}}},
         {"name": "blob", "csi": {"volumeAttributes": attributes}},
     ]
-    settings = readers.reader_settings(Settings(), [thing], ["batchaidev"])
+    settings = reader_settings(Settings(), [thing], ["batchaidev"])
     assert settings.blob_endpoint == "http://azurite:10000/{account}"
