@@ -68,16 +68,6 @@ def pod_name(job: dict[str, Any], attempt: int, index: int) -> str:
     return _child_name(job, f"-{attempt}-{index}")
 
 
-def reader_name(job: dict[str, Any], moment: str) -> str:
-    """Return the name of a Pod that reads a finished job's files.
-
-    Args:
-        job: the BatchAIJob.
-        moment: anything that tells one reader of the job from another.
-    """
-    return _child_name(job, f"-reader-{_digest(moment)[:5]}" if moment else "-reader")
-
-
 def node_id(job: dict[str, Any], attempt: int, index: int) -> str:
     """Return the id of a node in the service's style (spec 2.4).
 

@@ -1,0 +1,154 @@
+"""Which jobs of a cluster may start now (design 4, spec 7.7).
+
+Called by the engine, once for all unfinished jobs of a cluster whenever one of them, their Pods or
+the cluster has changed. It reads raw objects and validates nothing per job: a queue may hold
+thousands.
+
+Decisions where the spec is silent:
+- A job holds all its nodes from its first Pod to its end; the sum may not exceed the target or
+  maximum.
+- The order is priority, then creation, then name; no job overtakes the first one that waits (no
+  backfill), so a large job is never starved by small ones, and nothing pre-empts a running job.
+- A job that wants more nodes than the cluster may have, one that is suspended and one that is being
+  terminated are not in the queue and block nobody.
+- The texts name neither free nodes nor positions, so that an end in a long queue does not cost a
+  status write per waiting job; only what is first in the queue is told apart.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner.facts import Admission, Object
+from batchai_operator.planner.naming import cluster_name
+
+_PRIORITIES = {"high": 0, "normal": 1, "low": 2}
+_RUNNING = frozenset({"running", "terminating"})
+
+
+def admit(
+    cluster: Object | None, jobs: Sequence[Object], pods_by_job: Mapping[str, int]
+) -> dict[str, Admission]:
+    """Return for each job whether it may have its nodes.
+
+    Args:
+        cluster: the BatchAICluster, None when there is none of that name.
+        jobs: the unfinished jobs that name it.
+        pods_by_job: by uid, how many Pods of a job hold a node or are about to.
+
+    Returns:
+        One answer per job, by uid.
+    """
+    answers: dict[str, Admission] = {}
+    free = limit = _node_limit(cluster)
+    waiting: list[Object] = []
+    for job in jobs:
+        uid, pods = job["metadata"]["uid"], pods_by_job.get(job["metadata"]["uid"], 0)
+        held = nodes_held(job, pods)
+        free -= held
+        if _is_leaving(job):
+            answers[uid] = _leaving(job)
+        elif held:
+            answers[uid] = Admission(True, 0, "Admitted", "The job has its nodes.")
+        else:
+            waiting.append(job)
+    position, name = 0, str(cluster["metadata"]["name"]) if cluster else ""
+    for job in sorted(waiting, key=_order):
+        uid, wanted = job["metadata"]["uid"], _nodes(job)
+        obstacle = _obstacle(cluster, job, wanted, limit)
+        if obstacle is not None:
+            answers[uid] = obstacle
+        elif position == 0 and wanted <= free:
+            free -= wanted
+            answers[uid] = Admission(True, 0, "Admitted", "The job has its nodes.")
+        else:
+            position += 1
+            answers[uid] = _queued(name, wanted, limit, position)
+    return answers
+
+
+def nodes_held(job: Object, pods: int) -> int:
+    """Return how many nodes of its cluster a job holds.
+
+    Args:
+        job: the BatchAIJob.
+        pods: how many of its Pods hold a node or are about to.
+    """
+    if _is_leaving(job):
+        return pods
+    state = (job.get("status") or {}).get("executionState")
+    return max(_nodes(job), pods) if pods or state in _RUNNING else 0
+
+
+def _obstacle(cluster: Object | None, job: Object, wanted: int, limit: int) -> Admission | None:
+    """Return what keeps a job out of the queue of free nodes."""
+    if cluster is None:
+        name = cluster_name(job)
+        space = job["metadata"].get("namespace", "")
+        return Admission(
+            False,
+            0,
+            "ClusterNotFound",
+            f"Cluster {name} does not exist in namespace {space}; the job starts when it does.",
+        )
+    name = cluster["metadata"]["name"]
+    if cluster["metadata"].get("deletionTimestamp"):
+        return Admission(False, 0, "ClusterDeleting", f"Cluster {name} is being deleted.")
+    if wanted > limit:
+        return Admission(
+            False,
+            0,
+            "ClusterTooSmall",
+            f"The job needs {_count(wanted)}, but cluster {name} may have {limit} at most; raise "
+            "its targetNodeCount or maximumNodeCount.",
+        )
+    return None
+
+
+def _queued(cluster: str, wanted: int, limit: int, position: int) -> Admission:
+    if position == 1:
+        message = (
+            f"First in the queue of cluster {cluster}: waiting for {_count(wanted)} to become "
+            f"free, of {limit} in all."
+        )
+        return Admission(False, position, "NodesBusy", message)
+    message = f"In the queue of cluster {cluster}; jobs of higher priority or earlier come first."
+    return Admission(False, position, "Queued", message)
+
+
+def _leaving(job: Object) -> Admission:
+    if (job.get("spec") or {}).get("terminate"):
+        return Admission(False, 0, "Terminating", "The job is being terminated.")
+    return Admission(False, 0, "Suspended", "The job is suspended.")
+
+
+def _is_leaving(job: Object) -> bool:
+    spec = job.get("spec") or {}
+    return bool(spec.get("terminate") or spec.get("suspend"))
+
+
+def _node_limit(cluster: Object | None) -> int:
+    if cluster is None:
+        return 0
+    try:
+        return ClusterSpec.model_validate(cluster.get("spec") or {}).node_limit
+    except ValidationError:
+        return 0
+
+
+def _nodes(job: Object) -> int:
+    count = (job.get("spec") or {}).get("nodeCount")
+    return count if isinstance(count, int) and count > 0 else 1
+
+
+def _order(job: Object) -> tuple[Any, ...]:
+    metadata = job["metadata"]
+    priority = str((job.get("spec") or {}).get("schedulingPriority") or "normal").lower()
+    created = str(metadata.get("creationTimestamp") or "")
+    return _PRIORITIES.get(priority, 1), created, metadata["name"]
+
+
+def _count(nodes: int) -> str:
+    return "1 node" if nodes == 1 else f"{nodes} nodes"

@@ -1,0 +1,117 @@
+"""The plan of a cluster: for now its status only (design 4, spec 2.4).
+
+Called by the engine's cluster pass. Nodes are counted, not made: a manual cluster has its target,
+one that scales by itself has what its running jobs need, its minimum at least. Node Pods, setup
+tasks and autoscale hook in where `_current_nodes` decides.
+
+Decisions where the spec is silent: a cluster that shrinks below what its jobs hold lets them end
+(`waitforjobcompletion`) and is `resizing` until then, the surplus being `leaving`; a setup task
+that is not run is told in a condition.
+"""
+
+from pydantic import ValidationError
+
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner.admission import nodes_held
+from batchai_operator.planner.conditions import Condition, merge_conditions
+from batchai_operator.planner.facts import ClusterFacts, Object
+from batchai_operator.planner.plan import ClusterPlan, Event
+from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.times import parse, render
+
+
+def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
+    """Return the new status of a cluster.
+
+    Args:
+        facts: the cluster and its unfinished jobs.
+
+    Returns:
+        The plan; its status is None when nothing has changed.
+    """
+    cluster, now = facts.cluster, facts.now
+    old: Object = cluster.get("status") or {}
+    try:
+        spec = ClusterSpec.model_validate(cluster.get("spec") or {})
+    except ValidationError as error:
+        return _invalid(facts, explain(error))
+    held = sum(nodes_held(job, 0) for job in facts.jobs)
+    current, target = _current_nodes(spec, held)
+    leaving = max(current - target, 0)
+    running = max(held - leaving, 0)
+    allocation = "resizing" if leaving else "steady"
+    message = f"{running} of {current} nodes run jobs"
+    if leaving:
+        message += f"; {leaving} leave when their jobs have ended"
+    conditions = [
+        Condition("Ready", "False" if leaving else "True", allocation.capitalize(), message)
+    ]
+    if spec.node_setup is not None and spec.node_setup.setup_task is not None:
+        text = "nodeSetup.setupTask is not run yet: this version of the operator does not have it."
+        conditions.append(Condition("SetupTaskSkipped", "True", "NotSupported", text))
+    counts = {
+        "idleNodeCount": max(current - held, 0),
+        "runningNodeCount": running,
+        "preparingNodeCount": 0,
+        "unusableNodeCount": 0,
+        "leavingNodeCount": leaving,
+    }
+    status = _basics(facts) | {
+        "provisioningState": "succeeded",
+        "allocationState": allocation,
+        "allocationStateTransitionTime": (
+            old.get("allocationState") == allocation and old.get("allocationStateTransitionTime")
+        )
+        or render(now),
+        "targetNodeCount": target,
+        "currentNodeCount": current,
+        "nodeStateCounts": counts,
+        "message": message,
+    }
+    return _plan(facts, status, conditions)
+
+
+def _current_nodes(spec: ClusterSpec, held: int) -> tuple[int, int]:
+    """Return how many nodes there are, those that leave included, and how many are wanted."""
+    scale = spec.scale_settings
+    if scale is not None and scale.auto_scale is not None:
+        auto = scale.auto_scale
+        wanted = min(max(held, auto.minimum_node_count), auto.maximum_node_count)
+    else:
+        wanted = spec.node_limit
+    return max(wanted, held), wanted
+
+
+def _invalid(facts: ClusterFacts, explanation: str) -> ClusterPlan:
+    status = _basics(facts) | {"provisioningState": "failed", "message": explanation}
+    conditions = [
+        Condition("Ready", "False", "InvalidCluster", explanation),
+        Condition("Stalled", "True", "InvalidCluster", explanation),
+    ]
+    plan = _plan(facts, status, conditions)
+    if plan.status is None:
+        return plan
+    return ClusterPlan(plan.status, (Event("Warning", "InvalidCluster", explanation),))
+
+
+def _basics(facts: ClusterFacts) -> Object:
+    metadata, old = facts.cluster["metadata"], facts.cluster.get("status") or {}
+    created = parse(metadata.get("creationTimestamp")) or facts.now
+    return {
+        "observedGeneration": metadata.get("generation"),
+        "creationTime": render(created),
+        "provisioningStateTransitionTime": old.get("provisioningStateTransitionTime")
+        or render(facts.now),
+    }
+
+
+def _plan(facts: ClusterFacts, status: Object, conditions: list[Condition]) -> ClusterPlan:
+    old: Object = facts.cluster.get("status") or {}
+    status["conditions"] = merge_conditions(
+        old.get("conditions") or (),
+        conditions,
+        generation=facts.cluster["metadata"].get("generation"),
+        at=facts.now,
+    )
+    complete = {name: value for name, value in status.items() if value is not None}
+    return ClusterPlan(None if complete == old else complete)

@@ -1,0 +1,87 @@
+"""Makes the Pod that reads the files of a job when no Pod of it runs any more (design 5).
+
+Called by the fronts that read files, with the rights of their user. It mounts what the job mounted,
+read-only, runs the launcher alone, asks for no GPU and ends by itself after five minutes.
+"""
+
+from typing import Any
+
+from batchai_operator import names
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.job import JobSpec
+from batchai_operator.planner import identity
+from batchai_operator.planner.build import Build, make_build, owner_reference
+from batchai_operator.planner.facts import Object
+from batchai_operator.planner.launch import doubled, node_plan
+from batchai_operator.planner.naming import pod_name
+from batchai_operator.planner.pods import child_labels, job_mounts, job_volumes, pod_basics
+from batchai_operator.planner.sizes import NodeShare
+from batchai_operator.settings import Settings
+
+DEADLINE_SECONDS = 300
+"""Life of a reader; whoever reads longer makes another."""
+
+_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+
+
+def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Object:
+    """Return a reader of a job's files.
+
+    Args:
+        job: the BatchAIJob, with its path segment in the status.
+        cluster: its BatchAICluster, whose volumes may hold the files; None when it is gone.
+        settings: launcher image and blob endpoint, as the job's Pods had them.
+
+    Returns:
+        A Pod with `generateName`, so that several people can read at a time.
+
+    Raises:
+        InvalidSpecError: the job's volumes cannot be mounted; names the field.
+        pydantic.ValidationError: the job's or cluster's spec makes no sense.
+    """
+    spec = JobSpec.model_validate(job["spec"])
+    setup = ClusterSpec.model_validate(cluster["spec"]) if cluster else None
+    build = make_build(
+        job,
+        spec,
+        setup,
+        NodeShare({}, {}, 0),
+        attempt=int((job.get("status") or {}).get("attempt") or 1),
+        settings=settings,
+        namespace_annotations={},
+    )
+    prefix = pod_name(job, build.attempt, 0).rsplit("-", maxsplit=2)[0]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{prefix[:50].rstrip('-')}-reader-",
+            "namespace": job["metadata"]["namespace"],
+            "labels": {**child_labels(build), names.COMPONENT_LABEL: "reader"},
+            "ownerReferences": [owner_reference(job)],
+        },
+        "spec": {
+            **pod_basics(build),
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "terminationGracePeriodSeconds": 5,
+            "containers": [_container(build)],
+            "volumes": [{"name": names.SPOOL_VOLUME, "emptyDir": {}}, *job_volumes(build)],
+        },
+    }
+
+
+def _container(build: Build) -> dict[str, Any]:
+    own = {names.SPOOL_VOLUME, names.TEMP_VOLUME}
+    return {
+        "name": names.SIDECAR_CONTAINER,
+        "image": build.settings.launcher_image,
+        "imagePullPolicy": build.settings.image_pull_policy,
+        "command": ["/launcher", "reader"],
+        "env": [{"name": names.PLAN_VARIABLE, "value": doubled(node_plan(build, 0))}],
+        "resources": _RESOURCES,
+        "securityContext": identity.sidecar_security(build.spec),
+        "volumeMounts": [
+            mount if mount["name"] in own else {**mount, "readOnly": True}
+            for mount in job_mounts(build)
+        ],
+    }

@@ -1,0 +1,22 @@
+"""Turns the models' complaints about a spec into one line for people.
+
+Used by job.py and cluster.py. Never contains a value, which may be a secret.
+"""
+
+from pydantic import ValidationError
+
+_MOST = 5
+
+
+def explain(error: ValidationError) -> str:
+    """Return what is wrong with a spec: each field with its complaint."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    parts = []
+    for entry in found[:_MOST]:
+        where = "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in entry["loc"]
+        ).lstrip(".")
+        said = entry["msg"].removeprefix("Value error, ")
+        parts.append(f"{where}: {said}" if where else said)
+    more = f" (and {len(found) - _MOST} more)" if len(found) > _MOST else ""
+    return "; ".join(parts) + more

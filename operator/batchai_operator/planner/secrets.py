@@ -1,0 +1,153 @@
+"""Which Secrets a job needs, and whether they are what its spec says (design 5).
+
+`secrets_needed` is called by the engine before Pods are made, `check_secrets` by job.py. Values of
+keys never come here. The inline drivers take account name and key from the Secret and ignore the
+spec's account, so a Secret for another account would mount somebody else's data: that is an error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from batchai_operator.errors import InvalidSpecError
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.job import JobSpec
+from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
+from batchai_operator.planner.build import Build, registry_secret
+from batchai_operator.planner.facts import Object, SecretFacts
+from batchai_operator.planner.failures import Failure, mount_failure, start_failure
+from batchai_operator.planner.volumes import Mount, secret_of, volume_fields
+
+_ACCOUNT_KEYS = ("azurestorageaccountname", "accountname")
+_SHARE_KEYS = ("azurestorageaccountkey", "accountkey")
+_BLOB_KEYS = (
+    *_SHARE_KEYS,
+    "azurestorageaccountsastoken",
+    "msisecret",
+    "azurestoragespnclientsecret",
+)
+_REGISTRY_KEYS = (".dockerconfigjson", ".dockercfg")
+
+
+@dataclass(frozen=True)
+class SecretProblem:
+    """A Secret that keeps a job from starting.
+
+    Attributes:
+        failure: what the job ends with, now or when patience is over.
+        message: what is missing, for people.
+        may_come: the Secret is not there yet; it may arrive a moment after the job.
+    """
+
+    failure: Failure
+    message: str
+    may_come: bool
+
+
+def secrets_needed(job: Object, cluster: Object | None) -> frozenset[str]:
+    """Return the names of all Secrets that the Pods of a job will use.
+
+    Args:
+        job: the BatchAIJob.
+        cluster: its BatchAICluster, None when there is none.
+
+    Returns:
+        Names in the job's namespace; none for a spec that makes no sense, which plan_job refuses.
+    """
+    try:
+        spec = JobSpec.model_validate(job.get("spec") or {})
+        setup = ClusterSpec.model_validate(cluster.get("spec") or {}) if cluster else None
+        storage = _storage_secrets(spec, setup)
+    except (ValidationError, InvalidSpecError):
+        return frozenset()
+    others = {registry_secret(spec)}
+    others |= {secret.secret_key_ref.name for secret in spec.secrets if secret.secret_key_ref}
+    return frozenset(name for name in storage | others if name)
+
+
+def check_secrets(build: Build, secrets: Mapping[str, SecretFacts | None]) -> SecretProblem | None:
+    """Return what is wrong with the Secrets of a job: first what no waiting heals.
+
+    Args:
+        build: of the job.
+        secrets: what was found, by name.
+    """
+    problems = [_check_storage(mount, secrets) for mount in build.volumes.mounts if mount.secret]
+    problems += [_check_registry(build, secrets), *_check_variables(build, secrets)]
+    found = [problem for problem in problems if problem is not None]
+    return min(found, key=lambda problem: problem.may_come, default=None)
+
+
+def _storage_secrets(spec: JobSpec, cluster: ClusterSpec | None) -> set[str | None]:
+    found: set[str | None] = set()
+    for field, _, volume in volume_fields(spec, cluster, ""):
+        match volume:
+            case AzureFileShare():
+                found.add(secret_of(field, volume.account, volume.credentials))
+            case AzureBlobFileSystem():
+                found.add(secret_of(field, volume.account_name, volume.credentials))
+            case _:
+                continue
+    return found
+
+
+def _check_storage(mount: Mount, secrets: Mapping[str, SecretFacts | None]) -> SecretProblem | None:
+    name = str(mount.secret)
+    secret = secrets.get(name)
+    if secret is None:
+        info = f"Secret {name} with the key of storage account {mount.account} does not exist"
+        return SecretProblem(
+            mount_failure(mount, info), f"Waiting for Secret {name}: {info}.", True
+        )
+    keys = {key.lower() for key in secret.keys}
+    wanted = _BLOB_KEYS if mount.kind == "blob" else _SHARE_KEYS
+    info = ""
+    if not keys.intersection(_ACCOUNT_KEYS) or secret.account == "":
+        info = f"Secret {name} lacks the key {_ACCOUNT_KEYS[0]}"
+    elif not keys.intersection(wanted):
+        info = f"Secret {name} lacks the key {wanted[0]}"
+    elif secret.account is not None and secret.account != mount.account:
+        info = (
+            f"Secret {name} is for storage account {secret.account}, but {mount.field} names "
+            f"{mount.account}"
+        )
+    if not info:
+        return None
+    return SecretProblem(mount_failure(mount, info), f"{info}.", may_come=False)
+
+
+def _check_registry(
+    build: Build, secrets: Mapping[str, SecretFacts | None]
+) -> SecretProblem | None:
+    name = registry_secret(build.spec)
+    if name is None:
+        return None
+    secret = secrets.get(name)
+    if secret is None:
+        info = f"Secret {name} with the registry's credentials does not exist"
+        failure = start_failure(build.image, info)
+        return SecretProblem(failure, f"Waiting for Secret {name}: {info}.", may_come=True)
+    if not secret.keys.intersection(_REGISTRY_KEYS):
+        info = f"Secret {name} is not of type kubernetes.io/dockerconfigjson"
+        return SecretProblem(start_failure(build.image, info), f"{info}.", may_come=False)
+    return None
+
+
+def _check_variables(
+    build: Build, secrets: Mapping[str, SecretFacts | None]
+) -> list[SecretProblem]:
+    problems = []
+    for variable in build.spec.secrets:
+        reference = variable.secret_key_ref
+        if reference is None:
+            continue
+        secret = secrets.get(reference.name)
+        if secret is not None and reference.key in secret.keys:
+            continue
+        info = f"Secret {reference.name} with the key {reference.key} does not exist"
+        failure = start_failure(build.image, f"{info}; secrets variable {variable.name} needs it")
+        problems.append(
+            SecretProblem(failure, f"Waiting for Secret {reference.name}: {info}.", may_come=True)
+        )
+    return problems

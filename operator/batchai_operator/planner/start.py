@@ -1,0 +1,151 @@
+"""Starts a job that has not all its Pods: waits for cluster, nodes and Secrets, then makes them.
+
+Used by job.py. What can never work is refused before the job queues; what may come (cluster, free
+nodes, a VM size, a Secret) is waited for, and the status says for what.
+
+Decisions where the spec is silent: a missing Secret is waited for 15 s, because people apply jobs
+and Secrets together, and then ends the job as the mount error that it would become; a VM size that
+nobody knows keeps the job waiting, because nodes of that size or a setting may still come.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import ValidationError
+
+from batchai_operator.errors import InvalidSpecError
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.job import JobSpec
+from batchai_operator.planner import paths
+from batchai_operator.planner.build import Build, check_supported, make_build, storage_notes
+from batchai_operator.planner.facts import JobFacts
+from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.observed import Observed
+from batchai_operator.planner.plan import JobPlan
+from batchai_operator.planner.pods import meeting_children, node_pod
+from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.secrets import check_secrets
+from batchai_operator.planner.sizes import node_share
+from batchai_operator.planner.status import Report
+from batchai_operator.planner.volumes import Mount, plan_volumes
+from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
+
+SECRET_PATIENCE_SECONDS = 15.0
+"""How long a Secret may come later than the job."""
+
+_LOOK_AGAIN_SECONDS = 2.0
+_NEW_SIZE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What became of an attempt to start.
+
+    Attributes:
+        report: what to say.
+        plan: what to create, and when to look again.
+        failure: the job cannot start, now or ever; then the rest does not count.
+    """
+
+    report: Report
+    plan: JobPlan = field(default_factory=JobPlan)
+    failure: Failure | None = None
+
+
+def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[int]) -> Start:
+    """Make the Pods that are missing, or say what the job waits for.
+
+    Args:
+        facts: of the job.
+        spec: its spec.
+        observed: the Pods that there are.
+        missing: indices of nodes without a Pod.
+
+    Raises:
+        InvalidSpecError: the job asks for what cannot be done.
+    """
+    attempt = int((facts.job.get("status") or {}).get("attempt") or 1)
+    basic = Report(
+        "queued",
+        facts.admission.reason,
+        facts.admission.message,
+        attempt,
+        segment=paths.segment(facts.job, spec, facts.settings, facts.namespace_annotations),
+        tool_type=spec.tool_type,
+    )
+    try:
+        cluster = _cluster(facts)
+    except ValidationError as error:
+        text = f"Waiting: cluster {spec.cluster.name} is not valid: {explain(error)}"
+        return Start(_waiting(basic, "InvalidCluster", text))
+    check_supported(facts.job, spec, cluster, facts.settings)
+    if cluster is None:
+        text = (
+            f"Cluster {spec.cluster.name} does not exist in namespace "
+            f"{facts.job['metadata']['namespace']}; the job starts when it is created."
+        )
+        return Start(_waiting(basic, "ClusterNotFound", text))
+    if not facts.admission.admitted and not observed.current:
+        return Start(basic)
+    share = node_share(spec, cluster.vm_size, facts.capacity, facts.settings)
+    if share is None:
+        text = (
+            f"Waiting: nobody knows VM size {cluster.vm_size} of cluster {spec.cluster.name}; add "
+            "it to vmSizes of the chart, or label Kubernetes nodes with that instance type."
+        )
+        return Start(
+            _waiting(basic, "UnknownVmSize", text), JobPlan(requeue_after=_NEW_SIZE_SECONDS)
+        )
+    build = make_build(
+        facts.job,
+        spec,
+        cluster,
+        share,
+        attempt=attempt,
+        settings=facts.settings,
+        namespace_annotations=facts.namespace_annotations,
+        vm_size=_written_size(facts),
+        selects_size=facts.capacity is not None,
+    )
+    return _with_secrets(facts, build, basic, missing)
+
+
+def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
+    """Return the volumes of a job whose Pods exist; as far as its cluster still tells."""
+    root = paths.job_root(facts.job, spec)
+    try:
+        return plan_volumes(spec, _cluster(facts), root, facts.settings).mounts
+    except (ValidationError, InvalidSpecError):
+        return ()
+
+
+def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequence[int]) -> Start:
+    notes = storage_notes(build)
+    problem = check_secrets(build, facts.secrets)
+    if problem is not None:
+        status = facts.job.get("status") or {}
+        waited = seconds_since(status, STORAGE_READY, facts.now)
+        left = SECRET_PATIENCE_SECONDS - waited if problem.may_come else 0.0
+        if left <= 0:
+            return Start(basic, failure=problem.failure)
+        obstacle = Obstacle(STORAGE_READY, "SecretNotFound", problem.message, problem.failure, left)
+        report = _waiting(basic, "SecretNotFound", problem.message, obstacle)
+        return Start(report, JobPlan(requeue_after=min(left, _LOOK_AGAIN_SECONDS)))
+    pods = tuple(node_pod(build, index) for index in missing)
+    report = replace(_waiting(basic, "Starting", "Waiting for the scheduler."), notes=notes)
+    return Start(report, JobPlan(create=(*meeting_children(build, facts.new_key), *pods)))
+
+
+def _cluster(facts: JobFacts) -> ClusterSpec | None:
+    if facts.cluster is None:
+        return None
+    return ClusterSpec.model_validate(facts.cluster.get("spec") or {})
+
+
+def _written_size(facts: JobFacts) -> str:
+    """The VM size in the letter case of the cluster, as nodes may be labelled with it."""
+    return str(((facts.cluster or {}).get("spec") or {}).get("vmSize") or "")
+
+
+def _waiting(basic: Report, reason: str, message: str, obstacle: Obstacle | None = None) -> Report:
+    return replace(basic, reason=reason, message=message, obstacle=obstacle)
