@@ -5,6 +5,7 @@ the process.
 """
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -17,8 +18,11 @@ from batchai_operator.cli.rendering import Column, render
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import BatchAIError, NotFoundError
 
-EXIT_ERROR, EXIT_NOT_FOUND, EXIT_INTERRUPTED = 1, 3, 130
-"""az's exit codes (spec 6.1: a missing resource is 3 since 0.4.0), and the shell's for Ctrl-C."""
+EXIT_ERROR, EXIT_NOT_FOUND = 1, 3
+"""az's exit codes (spec 6.1: a missing resource is 3 since 0.4.0)."""
+
+EXIT_INTERRUPTED, EXIT_KILLED = 130, 143
+"""The shell's exit codes for Ctrl-C and kill."""
 
 Connect = Callable[..., AbstractAsyncContextManager[Cluster]]
 """`connect(kubeconfig=…, context=…)`; `wiring.connect`, or a test's fake."""
@@ -44,6 +48,10 @@ class Session:
         """Connect, work, and turn errors into messages and exit codes."""
 
         async def connected() -> Result:
+            # A kill must clear up as Ctrl-C does, which asyncio cares for by itself.
+            task = asyncio.current_task()
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
             async with self.connect(kubeconfig=self.kubeconfig, context=self.context) as cluster:
                 return await work(cluster)
 
@@ -53,6 +61,8 @@ class Session:
             fail(error)
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
+        except asyncio.CancelledError:
+            sys.exit(EXIT_KILLED)
 
 
 def fail(error: BatchAIError) -> NoReturn:

@@ -202,7 +202,7 @@ class OutputFiles:
             raise UnavailableError(f"Pod {source.pod} was silent.") from error
         except (NotFoundError, ConflictError) as error:
             raise UnavailableError(str(error)) from error
-        return run.exit_code, run.stderr
+        return run.exit_code, run.stderr.strip()
 
     async def _again(self, job: Mapping[str, Any]) -> Object:
         """Read a job again; one of the same name that came after it is not the same job."""

@@ -35,7 +35,7 @@ from batchai_operator.names import (
 from batchai_operator.planner.reader import reader_pod
 from batchai_operator.settings import Settings
 
-READER_START_SECONDS = 180.0
+READER_START_SECONDS = 120.0
 """How long a reader Pod may take; the node may have to pull the launcher's image."""
 
 SETTLE_SECONDS = 10.0
@@ -45,7 +45,7 @@ the operator is down nobody writes the end, but the files are complete."""
 DRAIN_SECONDS = 60.0
 """How long Pods may take to ship their last output after the job's end."""
 
-_POLL_SECONDS, _LOOKS_PER_WARNING = 0.5, 10
+_POLL_SECONDS, _LOOKS_BEFORE_TALK, _LOOKS_PER_WARNING = 0.5, 6, 10
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,6 @@ class Readers:
             return None
 
     async def _wait_until_running(self, source: Source) -> None:
-        self._announce(f"The job has ended; its files are read by Pod {source.pod}.")
         loop = asyncio.get_running_loop()
         give_up, told = loop.time() + READER_START_SECONDS, ""
         for look in itertools.count():
@@ -199,6 +198,8 @@ class Readers:
             if is_running(pod):
                 return
             ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+            if look == _LOOKS_BEFORE_TALK:
+                self._announce(f"The job has ended; Pod {source.pod} starts to read its files.")
             warned = await self._warning(source) if ended or look % _LOOKS_PER_WARNING == 9 else ""
             if warned and warned != told:
                 told = warned
