@@ -82,7 +82,9 @@ def test_images_may_be_named_in_one_piece(render):
     assert json.loads(variables["BATCHAI_OPERATOR_NODE_IMAGES"]) == {"default": "r/n:1"}
 
 
-@pytest.mark.parametrize(("replicas", "budgets", "strategy"), [(1, 0, "Recreate"), (2, 1, "RollingUpdate")])
+@pytest.mark.parametrize(
+    ("replicas", "budgets", "strategy"), [(1, 0, "Recreate"), (2, 1, "RollingUpdate")]
+)
 def test_several_replicas_get_a_budget(render, replicas, budgets, strategy):
     objects = render(f"replicas={replicas}")
     assert len([key for key in objects if key[0] == "PodDisruptionBudget"]) == budgets

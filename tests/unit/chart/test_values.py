@@ -53,7 +53,9 @@ def reference() -> str:
         "|---|---|---|",
     ]
     told = comments()
-    lines += [f"| `{name}` | `{json.dumps(value)}` | {told[name]} |" for name, value in values.items()]
+    lines += [
+        f"| `{name}` | `{json.dumps(value)}` | {told[name]} |" for name, value in values.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
