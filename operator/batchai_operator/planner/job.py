@@ -31,7 +31,7 @@ from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import NodePod, Observed, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import explain
-from batchai_operator.planner.start import job_mounts_of, start
+from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
 from batchai_operator.planner.waiting import find_obstacle
@@ -60,7 +60,8 @@ def plan_job(facts: JobFacts) -> JobPlan:
     try:
         return _plan(facts, spec, observed)
     except InvalidSpecError as error:
-        return _end(facts, observed, lifecycle.End(failures.spec_failure(error)))
+        end = lifecycle.End(failures.spec_failure(error))
+        return _end(facts, observed, end, spec.tool_type)
 
 
 def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
@@ -85,8 +86,10 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     if missing:
         begun = start(facts, spec, observed, missing)
         if begun.failure is not None:
-            return _end(facts, observed, lifecycle.End(begun.failure))
-        return _answer(facts, observed, begun.report, begun.plan)
+            return _end(facts, observed, lifecycle.End(begun.failure), spec.tool_type)
+        # The status of this pass already names the Pods that it makes.
+        known = observed.with_planned(begun.plan.create)
+        return _answer(facts, known, begun.report, begun.plan)
     return _watch(facts, spec, observed)
 
 
@@ -101,7 +104,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     waits = [lifecycle.seconds_until_overdue(observed, now)]
     waits.append(obstacle.seconds_left if obstacle else None)
     if status.get("executionState") != "running" and not all(pod.is_scheduled for pod in pods):
-        message = obstacle.message if obstacle else "Waiting for the scheduler."
+        message = obstacle.message if obstacle else SCHEDULING
         reason = obstacle.reason if obstacle else "Scheduling"
         report = Report("queued", reason, message, attempt, obstacle=obstacle)
         return _answer(facts, observed, report, JobPlan(requeue_after=_soonest(waits)))
@@ -181,7 +184,9 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
     return _answer(facts, observed, Report("queued", "Forbidden", message, attempt), JobPlan())
 
 
-def _end(facts: JobFacts, observed: Observed, end: lifecycle.End) -> JobPlan:
+def _end(
+    facts: JobFacts, observed: Observed, end: lifecycle.End, tool_type: str | None = None
+) -> JobPlan:
     """Write the end of a job; the next pass deletes what is left of its Pods."""
     status, now = facts.job.get("status") or {}, facts.now
     attempt = int(status.get("attempt") or 1)
@@ -199,7 +204,7 @@ def _end(facts: JobFacts, observed: Observed, end: lifecycle.End) -> JobPlan:
         code = f" (exit code {end.exit_code})" if end.exit_code is not None else ""
         message = f"{end.failure.as_line()}{code}"
         report = Report("failed", end.failure.code, message, attempt, failure=end.failure)
-    report = replace(report, start=begun, end=at, exit_code=end.exit_code)
+    report = replace(report, start=begun, end=at, exit_code=end.exit_code, tool_type=tool_type)
     has_leftovers = bool(observed.live)
     return _answer(facts, observed, report, JobPlan(requeue_after=0 if has_leftovers else None))
 

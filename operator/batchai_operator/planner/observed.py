@@ -140,6 +140,13 @@ class Observed:
         everything = (*self.current.values(), *self.stale)
         return tuple(pod for pod in everything if pod.is_live)
 
+    def with_planned(self, children: Iterable[Object]) -> "Observed":
+        """Return the Pods as they will be when some children have been made."""
+        made = (NodePod(child) for child in children if child["kind"] == "Pod")
+        return Observed(
+            dict(sorted({**self.current, **{pod.index: pod for pod in made}}.items())), self.stale
+        )
+
 
 def observe(pods: Iterable[Object], attempt: int) -> Observed:
     """Sort the Pods of a job; readers are left out."""

@@ -33,6 +33,9 @@ from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_si
 SECRET_PATIENCE_SECONDS = 15.0
 """How long a Secret may come later than the job."""
 
+SCHEDULING = "Waiting for the scheduler."
+"""Said from the making of Pods until Kubernetes says something better."""
+
 _LOOK_AGAIN_SECONDS = 2.0
 _NEW_SIZE_SECONDS = 60.0
 
@@ -132,7 +135,7 @@ def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequenc
         report = _waiting(basic, "SecretNotFound", problem.message, obstacle)
         return Start(report, JobPlan(requeue_after=min(left, _LOOK_AGAIN_SECONDS)))
     pods = tuple(node_pod(build, index) for index in missing)
-    report = replace(_waiting(basic, "Starting", "Waiting for the scheduler."), notes=notes)
+    report = replace(_waiting(basic, "Scheduling", SCHEDULING), notes=notes)
     return Start(report, JobPlan(create=(*meeting_children(build, facts.new_key), *pods)))
 
 

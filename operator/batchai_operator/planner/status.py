@@ -173,5 +173,6 @@ def _conditions(report: Report, old: Object) -> list[Condition]:
         notes = {
             type_: before[type_].get("message", "") for type_ in STORAGE_NOTES if type_ in before
         }
-    conditions += [Condition(type_, "True", type_, text) for type_, text in notes.items()]
+    told = [type_ for type_ in STORAGE_NOTES if type_ in notes]
+    conditions += [Condition(type_, "True", type_, notes[type_]) for type_ in told]
     return conditions
