@@ -73,9 +73,9 @@ class Demo:
             for share in ("logs", "scripts"):
                 self.tool("storage", "share", "create", share)
             self.tool("storage", "container", "create", "data")
-            self.tool("storage", "put", "share", "scripts", str(HERE / "scripts"))
+            self.tool("storage", "put", str(HERE / "scripts"), "share/scripts")
             digits = str(HERE / "data" / "mnist_data")
-            self.tool("storage", "put", "container", "data", digits, "mnist_data")
+            self.tool("storage", "put", digits, "container/data/mnist_data")
 
     def submit(self, image: str) -> None:
         """Create the job from job.json; only the image's placeholder is ours to fill in."""
