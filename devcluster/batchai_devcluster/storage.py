@@ -42,6 +42,8 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     actions.add_parser("up", help="deploy Azurite and the stand-in").set_defaults(verb=_up)
     actions.add_parser("account", help="print its name").set_defaults(verb=_account)
     actions.add_parser("key", help="print its key").set_defaults(verb=_key)
+    endpoint = actions.add_parser("endpoint", help="print where blobs are, with `{account}` in it")
+    endpoint.set_defaults(verb=_endpoint)
     secret = actions.add_parser("secret", help="put its Secret into a namespace")
     secret.add_argument("namespace")
     secret.set_defaults(verb=_secret)
@@ -83,6 +85,11 @@ def _running(paths: Paths, chosen: argparse.Namespace) -> provider.Provider:
 
 def _account(_paths: Paths, _chosen: argparse.Namespace) -> None:
     print(deploying.ACCOUNT)
+
+
+def _endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
+    # An empty line means Azure's own: with other drivers the chart's value stays empty.
+    print(deploying.BLOB_ENDPOINT if is_wanted() else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:

@@ -23,6 +23,8 @@ NAMESPACE = "batchai-storage"
 ACCOUNT = "batchaidev"
 #: The name under which both real drivers look for an account's Secret.
 SECRET = f"azure-storage-account-{ACCOUNT}-secret"
+#: Azurite's address in the cluster; the chart's `blobEndpoint` has the same form.
+BLOB_ENDPOINT = f"http://azurite.{NAMESPACE}.svc.cluster.local:10000/{{account}}"
 DRIVERS = frozenset({"blob.csi.azure.com", "file.csi.azure.com"})
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
@@ -52,10 +54,11 @@ def deploy(cluster: Cluster, paths: Paths, images: dict[str, str]) -> None:
     with step("Starting Azurite and the storage drivers' stand-in"):
         paths.storage.mkdir(parents=True, exist_ok=True)
         key = find_key(cluster) or base64.b64encode(secrets.token_bytes(64)).decode()
-        _apply(cluster, [{"apiVersion": "v1", "kind": "Namespace", "metadata": _named(NAMESPACE)}])
-        _apply(cluster, [_accounts(key), credentials("default", key)])
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        objects: list[object] = [space, _accounts(key), credentials("default", key)]
         for file in sorted(_MANIFESTS.glob("*.yaml")):
-            cluster.kubectl(["apply", "--filename=-"], stdin=fill_in(file, paths, images))
+            objects += yaml.safe_load_all(fill_in(file, paths, images))
+        _apply(cluster, objects)
         _wait(cluster)
 
 
@@ -106,11 +109,7 @@ def _accounts(key: str) -> dict[str, object]:
     }
 
 
-def _named(name: str) -> dict[str, str]:
-    return {"name": name}
-
-
-def _apply(cluster: Cluster, objects: list[dict[str, object]]) -> None:
+def _apply(cluster: Cluster, objects: list[object]) -> None:
     """Server-side, because client-side apply would repeat a Secret's values in an annotation."""
     words = ["apply", "--server-side", "--force-conflicts", "--filename=-"]
     cluster.kubectl(words, stdin=yaml.safe_dump_all(objects))
