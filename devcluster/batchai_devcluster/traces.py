@@ -173,13 +173,11 @@ def _tables() -> list[str]:
 
 
 def _sockets(paths: Paths) -> list[str]:
-    """Return the sockets of containers' programs that are still held open by somebody."""
+    """Return the sockets on which a container's program still listens."""
     roots = (str(paths.cluster), "/run/containerd", "/var/lib/kubelet", "@/containerd-shim")
-    names = (
-        fields[7]
-        for fields in map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
-        if len(fields) > 7
-    )
+    lines = map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
+    # The flag tells listeners from connections, which bear the same name and come and go.
+    names = (fields[7] for fields in lines if len(fields) > 7 and fields[3] == "00010000")
     return sorted({name for name in names if name.startswith(roots)})
 
 
