@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import kopf
 from pydantic import ValidationError
@@ -121,6 +121,9 @@ async def _watch(settings: Settings, parts: process.Operator, stop: asyncio.Even
         await kopf.operator(
             registry=watching.registry(parts.controller.deliver, parts.login),
             settings=watching.settings(),
+            # Named here, because kopf would otherwise look up the user's name, and the user of
+            # our image has none.
+            identity=cast("Any", settings.pod_name),
             standalone=True,
             clusterwide=not settings.namespace,
             namespaces=[settings.namespace] if settings.namespace else [],
