@@ -14,30 +14,12 @@ from batchai_devcluster import provider
 from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import Paths
 from support.api import Api, Raw
-from support.kubectl import Kubectl
+from support.shell_pods import CONTAINER, SECRET, SHARE, a_pod, container, events_of, inline, share
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
-SECRET = "azure-storage-account-batchaidev-secret"
 WRONG_KEY = "bm90IHRoZSBrZXkgb2YgdGhpcyBhY2NvdW50LCBidXQgYSBrZXkgYWxsIHRoZSBzYW1lIQ=="
-SHARE, CONTAINER = "file.csi.azure.com", "blob.csi.azure.com"
-
-
-def share(**attributes: str) -> Raw:
-    """Return an inline volume of the share `logs`, except for the attributes given."""
-    return _inline(SHARE, {"shareName": "logs", "secretName": SECRET, **attributes})
-
-
-def container(**attributes: str) -> Raw:
-    """Return an inline volume of the container `data`, except for the attributes given."""
-    return _inline(CONTAINER, {"containerName": "data", "secretName": SECRET, **attributes})
-
-
-def _inline(driver: str, attributes: dict[str, str]) -> Raw:
-    # A value of None would be no string; an empty one takes an attribute away.
-    kept = {name: value for name, value in attributes.items() if value}
-    return {"csi": {"driver": driver, "volumeAttributes": kept}}
 
 
 @dataclass(frozen=True)
@@ -98,8 +80,8 @@ WORKS = {
     "letter-case": Works(
         "ls -d /share /blob",
         {
-            "share": _inline(SHARE, {"SHARENAME": "logs", "SecretName": SECRET}),
-            "blob": _inline(CONTAINER, {"containername": "data", "SECRETNAME": SECRET}),
+            "share": inline(SHARE, {"SHARENAME": "logs", "SecretName": SECRET}),
+            "blob": inline(CONTAINER, {"containername": "data", "SECRETNAME": SECRET}),
         },
         "/blob\n/share\n",
     ),
@@ -175,45 +157,6 @@ def place(api: Api, storage: str, shell: str, make_namespace: Callable[..., str]
     return name
 
 
-def a_pod(
-    name: str,
-    namespace: str,
-    image: str,
-    command: str,
-    volumes: dict[str, Raw],
-    *,
-    security: Raw | None = None,
-) -> Raw:
-    """Return a Pod that runs a shell line with volumes at /NAME."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": security or {},
-            "containers": [
-                {
-                    "name": "shell",
-                    "image": image,
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", command],
-                    "volumeMounts": [{"name": key, "mountPath": f"/{key}"} for key in volumes],
-                }
-            ],
-            "volumes": [{"name": key, **volume} for key, volume in volumes.items()],
-        },
-    }
-
-
-def events_of(api: Api, namespace: str, pod: str) -> str:
-    """Return the messages of a Pod's FailedMount events."""
-    fields = f"involvedObject.name={pod},reason=FailedMount"
-    return "\n".join(event["message"] for event in api.list("events", namespace, fields=fields))
-
-
 @pytest.mark.parametrize("case", WORKS)
 def test_pod_that_works(api: Api, place: str, case: str) -> None:
     def phase() -> bool:
@@ -238,70 +181,3 @@ def test_pod_that_is_refused(api: Api, place: str, account_key: str, case: str) 
     assert WRONG_KEY not in said
     assert account_key not in said
     assert api.get("pods", case, place)["status"]["phase"] == "Pending"
-
-
-STATIC = """
-apiVersion: v1
-kind: PersistentVolume
-metadata: {{name: {name}}}
-spec:
-  capacity: {{storage: 1Gi}}
-  accessModes: [ReadWriteMany]
-  persistentVolumeReclaimPolicy: Retain
-  storageClassName: ""
-  claimRef: {{namespace: {namespace}, name: {kind}}}
-  mountOptions: [{options}]
-  csi:
-    driver: {driver}
-    volumeHandle: {name}
-    volumeAttributes: {{{attribute}}}
-    nodeStageSecretRef: {{name: {secret}, namespace: {namespace}}}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {{name: {kind}, namespace: {namespace}}}
-spec:
-  accessModes: [ReadWriteMany]
-  storageClassName: ""
-  volumeName: {name}
-  resources: {{requests: {{storage: 1Gi}}}}
-"""
-
-
-def test_static_volumes(api: Api, kubectl: Kubectl, place: str, shell: str) -> None:
-    """A PersistentVolume is staged with the Secret it names, and its options are free."""
-    volumes = {}
-    for kind, driver, options, attribute in (
-        ("share", SHARE, "dir_mode=0755, file_mode=0604", "shareName: logs"),
-        ("blob", CONTAINER, "-o allow_other, --use-https=false", "containerName: data"),
-    ):
-        text = STATIC.format(
-            name=f"bai_{place}_{kind}".replace("_", "-"),
-            namespace=place,
-            kind=kind,
-            driver=driver,
-            options=options,
-            attribute=attribute,
-            secret=SECRET,
-        )
-        kubectl.run("apply", "--filename=-", stdin=text.encode())
-        volumes[kind] = {"persistentVolumeClaim": {"claimName": kind}}
-    command = (
-        "for d in /share /blob; do echo hello > $d/static; cat $d/static; done;"
-        " stat -c %a /share/static; rm /share/static /blob/static"
-    )
-    api.create("pods", a_pod("static", place, shell, command, volumes))
-    try:
-        wait_until(
-            lambda: api.get("pods", "static", place)["status"]["phase"] in ("Succeeded", "Failed"),
-            120,
-            "the Pod to end",
-            lambda: events_of(api, place, "static"),
-        )
-        assert api.logs("static", place, "shell").decode() == "hello\nhello\n604\n"
-    finally:
-        api.delete("pods", "static", place)
-        wait_until(lambda: api.find("pods", "static", place) is None, 60, "the Pod to be gone")
-        for kind in volumes:
-            kubectl.run("delete", "pvc", kind, f"--namespace={place}", "--wait=false")
-            kubectl.run("delete", "pv", f"bai-{place}-{kind}", "--wait=false")

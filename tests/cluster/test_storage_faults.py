@@ -12,8 +12,9 @@ import pytest
 from batchai_devcluster import provider
 from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import REPOSITORY, Paths
-from support.api import Api, Raw
+from support.api import Api
 from support.kubectl import Kubectl
+from support.shell_pods import a_pod, container, share
 from support.waiting import wait_until
 
 pytestmark = [
@@ -23,7 +24,6 @@ pytestmark = [
     ),
 ]
 
-SECRET = "azure-storage-account-batchaidev-secret"
 NAMES = ("writer", "reader")
 
 
@@ -47,8 +47,9 @@ def place(
     image = Images(paths, with_docker=cluster.name == "kind").ensure("node", cluster)
     tool("share", "create", "faulty")
     name = make_namespace("faults")
+    volumes = {"share": share(shareName="faulty"), "blob": container()}
     for pod in NAMES:
-        api.create("pods", _pod(pod, name, image))
+        api.create("pods", a_pod(pod, name, image, "sleep infinity", volumes))
     for pod in NAMES:
         wait_until(
             lambda pod=pod: api.get("pods", pod, name)["status"]["phase"] == "Running",  # type: ignore[misc]
@@ -59,39 +60,6 @@ def place(
     yield name
     tool("fault", "--share", "faulty", "clear")
     tool("rm", "share/faulty")
-
-
-def _pod(name: str, namespace: str, image: str) -> Raw:
-    share = {"shareName": "faulty", "secretName": SECRET}
-    blob = {"containerName": "data", "secretName": SECRET}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "containers": [
-                {
-                    "name": "shell",
-                    "image": image,
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": ["sleep", "infinity"],
-                    "volumeMounts": [
-                        {"name": "share", "mountPath": "/share"},
-                        {"name": "blob", "mountPath": "/blob"},
-                    ],
-                }
-            ],
-            "volumes": [
-                {
-                    "name": "share",
-                    "csi": {"driver": "file.csi.azure.com", "volumeAttributes": share},
-                },
-                {"name": "blob", "csi": {"driver": "blob.csi.azure.com", "volumeAttributes": blob}},
-            ],
-        },
-    }
 
 
 def sh(kubectl: Kubectl, place: str, pod: str, line: str) -> str:
