@@ -57,9 +57,11 @@ def kubeconfig(paths: Paths, pytestconfig: pytest.Config) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def api(kubeconfig: Path) -> Api:
+def api(kubeconfig: Path) -> Iterator[Api]:
     """The API server."""
-    return Api(kubeconfig)
+    client = Api(kubeconfig)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,11 @@ class Api:
             headers={"Authorization": f"Bearer {user['token']}"} if "token" in user else None,
         )
 
+    def close(self) -> None:
+        """End the connections and remove the copies of the certificates."""
+        self._pool.clear()
+        self._folder.cleanup()
+
     def _file(self, section: Mapping[str, str], name: str) -> str | None:
         if f"{name}-data" not in section:
             return section.get(name)

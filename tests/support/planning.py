@@ -1,6 +1,6 @@
 """Facts for the planner's tests: jobs, clusters, Pods in any state, and plans carried out on paper.
 
-Used by tests/unit/planner. Builders return fresh dicts; times are fixed, as the planner has no clock.
+Used by tests/unit/planner. Builders return fresh dicts; times are fixed.
 """
 
 import copy

@@ -63,7 +63,9 @@ class NodePod:
     @property
     def is_scheduled(self) -> bool:
         """A Kubernetes node was found."""
-        return bool(self.pod["spec"].get("nodeName")) or self.has_started
+        found = self.condition("PodScheduled") or {}
+        is_bound = bool(self.pod["spec"].get("nodeName")) or found.get("status") == "True"
+        return is_bound or self.has_started
 
     @property
     def scheduled_at(self) -> datetime | None:

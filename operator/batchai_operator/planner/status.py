@@ -97,12 +97,11 @@ def build_status(job: Object, report: Report, observed: Observed, now: datetime)
         "executionInfo": _execution_info(report, old),
         "message": report.message,
     }
-    status["conditions"] = merge_conditions(
-        old.get("conditions") or (),
-        _conditions(report, old),
-        generation=metadata.get("generation"),
-        at=changed_at,
-    )
+    # The state was reached when the Pods say so; obstacles are counted from when we saw them.
+    status["conditions"] = [
+        *_merged(job, _state_conditions(report), changed_at),
+        *_merged(job, _other_conditions(report, old), now),
+    ]
     complete = {name: value for name, value in status.items() if value not in (None, [], {})}
     return None if complete == old else complete
 
@@ -149,7 +148,13 @@ def _nodes(job: Object, report: Report, observed: Observed, old: Object) -> list
     return nodes
 
 
-def _conditions(report: Report, old: Object) -> list[Condition]:
+def _merged(job: Object, conditions: list[Condition], at: datetime) -> list[Object]:
+    old = (job.get("status") or {}).get("conditions") or ()
+    generation = job["metadata"].get("generation")
+    return merge_conditions(old, conditions, generation=generation, at=at)
+
+
+def _state_conditions(report: Report) -> list[Condition]:
     is_ready = report.state in {"running", "succeeded"}
     has_failed = report.state == "failed"
     conditions = [
@@ -160,6 +165,11 @@ def _conditions(report: Report, old: Object) -> list[Condition]:
     if report.state in FINISHED:
         done: Literal["Complete", "Failed"] = "Failed" if has_failed else "Complete"
         conditions.append(Condition(done, "True", report.reason, report.message))
+    return conditions
+
+
+def _other_conditions(report: Report, old: Object) -> list[Condition]:
+    conditions: list[Condition] = []
     before = {str(found.get("type")): found for found in old.get("conditions") or ()}
     if report.is_suspended:
         conditions.append(Condition("Suspended", "True", "Suspended", report.message))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.planning import carry_out, facts_from, plan_as_data
 
 from batchai_operator.planner.job import plan_job
+from support.planning import carry_out, facts_from, plan_as_data
 
 PLANS = Path(__file__).parents[2] / "data" / "plans"
 CASES = sorted(path.parent.name for path in PLANS.glob("*/input.yaml"))
@@ -16,7 +16,7 @@ CASES = sorted(path.parent.name for path in PLANS.glob("*/input.yaml"))
 class _Dumper(yaml.SafeDumper):
     """Repeats equal objects instead of writing anchors."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the library's own signature
         return True
 
 
