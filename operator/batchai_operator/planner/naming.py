@@ -18,7 +18,8 @@ MAX_OBJECT_NAME = 52
 
 _LABEL_LENGTH = 63
 _UID_DIGITS = 6
-_CLEAN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+# The CRD holds names to DNS-1035, which begin with a letter.
+_CLEAN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _LOOKS_HASHED = re.compile(r".*-[0-9a-f]{8}")
 
 
@@ -31,7 +32,7 @@ def object_name(workspace: str, experiment: str, name: str) -> str:
         name: name of the job.
 
     Returns:
-        A DNS label of at most `MAX_OBJECT_NAME` characters; different jobs get different names.
+        A DNS-1035 label of at most `MAX_OBJECT_NAME` characters, another one for every job.
     """
     is_default = (workspace, experiment) == (names.DEFAULT_WORKSPACE, names.DEFAULT_EXPERIMENT)
     is_clean = _CLEAN.fullmatch(name) and not _LOOKS_HASHED.fullmatch(name)
@@ -40,8 +41,10 @@ def object_name(workspace: str, experiment: str, name: str) -> str:
     # No blank or slash can stand in a name, so the joined text tells the three parts apart.
     digest = _digest(f"{workspace}/{experiment}/{name}")[:8]
     parts = [name] if is_default else [workspace, experiment, name]
-    readable = _sanitise("-".join(parts))[: MAX_OBJECT_NAME - 9].rstrip("-")
-    return f"{readable}-{digest}" if readable else f"job-{digest}"
+    readable = _sanitise("-".join(parts))
+    if not readable[:1].isalpha():
+        readable = f"job-{readable}"
+    return f"{readable[: MAX_OBJECT_NAME - 9].rstrip('-')}-{digest}"
 
 
 def service_name(job: dict[str, Any], attempt: int) -> str:

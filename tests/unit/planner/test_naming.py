@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from batchai_operator.planner import naming
 from support.planning import a_job
 
-LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DNS_1035 = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 NAMES = st.from_regex(r"[-A-Za-z0-9_]{1,64}", fullmatch=True)
 
@@ -23,6 +22,8 @@ NAMES = st.from_regex(r"[-A-Za-z0-9_]{1,64}", fullmatch=True)
         (("default", "default", "distributed_tensorflow"), "distributed-tensorflow-"),
         (("default", "default", "a-deadbeef"), "a-deadbeef-"),
         (("default", "default", "__"), "job-"),
+        (("default", "default", "9lives"), "job-9lives-"),
+        (("9w", "e", "j"), "job-9w-e-j-"),
         (("default", "default", "a" * 53), "a" * 43 + "-"),
         (("recipe_workspace", "e", "j"), "recipe-workspace-e-j-"),
     ],
@@ -53,7 +54,7 @@ def test_parts_are_told_apart():
 @given(NAMES, NAMES, NAMES)
 def test_object_names_are_labels(workspace, experiment, name):
     made = naming.object_name(workspace, experiment, name)
-    assert LABEL.fullmatch(made)
+    assert DNS_1035.fullmatch(made)
     assert len(made) <= naming.MAX_OBJECT_NAME
     assert made == naming.object_name(workspace, experiment, name)
 
