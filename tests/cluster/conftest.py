@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from batchai_devcluster import provider, release
+from batchai_devcluster import provider
 from batchai_devcluster.paths import REPOSITORY, Paths
 from support.api import Api
 from support.kubectl import Kubectl
@@ -80,11 +80,12 @@ def storage(kubeconfig: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def images(paths: Paths, storage: str, pytestconfig: pytest.Config) -> release.References:
-    """Install the operator by its chart, and return the images it runs with."""
+def node_image(storage: str, pytestconfig: pytest.Config) -> str:
+    """Install the operator by its chart; return the image of jobs that name none."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return release.install(paths, provider.choose(paths), blob_endpoint=storage)
+        run_tool("install", "--blob-endpoint", storage)
+    return run_tool("image", "ref", "node").strip()
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +121,7 @@ def make_namespace(api: Api) -> Iterator[Callable[..., str]]:
 def make_scene(
     api: Api,
     kubectl: Kubectl,
-    images: release.References,
+    node_image: str,
     storage: str,
     make_namespace: Callable[..., str],
 ) -> Callable[..., Scene]:
@@ -128,7 +129,7 @@ def make_scene(
 
     def make(prefix: str, **labels: str) -> Scene:
         namespace = make_namespace(prefix, **labels)
-        scene = Scene(api, kubectl, namespace, images.node, storage)
+        scene = Scene(api, kubectl, namespace, node_image, storage)
         scene.submit(a_cluster("d2", namespace))
         return scene
 

@@ -71,7 +71,7 @@ def test_preparation(scene: Scene) -> None:
 
 
 @pytest.fixture
-def demo(kubeconfig: Path, images: object, api: Api) -> Iterator[subprocess.Popen[str]]:
+def demo(kubeconfig: Path, node_image: str, api: Api) -> Iterator[subprocess.Popen[str]]:
     """The demo as `make demo` starts it; its job and cluster are removed afterwards."""
     before = {job["metadata"]["name"] for job in api.list("batchaijobs", "default")}
     path = f"{REPOSITORY}/operator:{REPOSITORY}/devcluster"
