@@ -49,6 +49,9 @@ func command(arguments []string) int {
 		return sidecar.Run(where, p, times)
 	case "prepare":
 		if err := sidecar.Prepare(where, p, times); err != nil {
+			// The event says no more than "PostStartHook failed"; the container that is ended for
+			// it can say why, in initContainerStatuses[].lastState.terminated.message.
+			_ = os.WriteFile(where.TerminationLog(), fmt.Appendf(nil, "batchai: %v\n", err), 0o666)
 			return failed(err)
 		}
 		return 0

@@ -48,11 +48,14 @@ func TestPrepareSaysWhatFailed(t *testing.T) {
 		p.plan.Folders = []string{p.at("share/file/folder")}
 	})
 	sidecar := p.start("sidecar")
+	eventually(t, "the sidecar is ready", p.has(".batchai/spool/execution.log.data", "Output goes to"))
 	prepare := p.start("prepare")
 	equal(t, "exit code", prepare.wait(), 1)
 	if !strings.Contains(prepare.stderr.String(), "share/file/folder") {
 		t.Errorf("the message does not name the folder: %s", prepare.stderr.String())
 	}
+	message, _ := os.ReadFile(p.at("dev/termination-log"))
+	equal(t, "the sidecar container's last words", string(message), prepare.stderr.String())
 	sidecar.down()
 }
 
