@@ -82,6 +82,8 @@ def demo(kubeconfig: Path, node_image: str, api: Api) -> Iterator[subprocess.Pop
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell that starts the tests in the background makes them, and so this, deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     yield process
     if process.poll() is None:

@@ -69,9 +69,6 @@ def _jobs(scene: Scene, account_key: str) -> None:
         job["spec"]["mountVolumes"] = volumes()
         job["spec"]["stdOutErrPathPrefix"] = "$AZ_BATCHAI_JOB_MOUNT_ROOT/good"
         scene.submit(job)
-    late = a_job("late-secret", scene.namespace, "echo patience pays")
-    late["spec"]["mountVolumes"]["azureFileShares"][0].update(by("late"))
-    scene.submit(late)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -102,6 +99,9 @@ def test_mount_error(scene: Scene, account_key: str, name: str) -> None:
 
 
 def test_secret_that_comes_later_does_no_harm(scene: Scene, account_key: str) -> None:
+    late = a_job("late-secret", scene.namespace, "echo patience pays")
+    late["spec"]["mountVolumes"]["azureFileShares"][0].update(by("late"))
+    scene.submit(late)
     scene.message("late-secret", "late")
     scene.api.create("secrets", a_secret("late", scene.namespace, ACCOUNT, account_key))
     scene.succeed("late-secret")

@@ -1,12 +1,12 @@
 """What is left to do for a job that has ended: its Pods (design 5).
 
-Used by job.py. The status of such a job never changes again, and its object and files are never
-removed.
+Used by job.py. The status of such a job never changes again but for `observedGeneration`, and its
+object and files are never removed.
 """
 
 from datetime import datetime, timedelta
 
-from batchai_operator.planner.facts import JobFacts
+from batchai_operator.planner.facts import JobFacts, Object
 from batchai_operator.planner.observed import NodePod, Observed
 from batchai_operator.planner.plan import DeletePod, JobPlan
 from batchai_operator.planner.times import parse
@@ -34,7 +34,28 @@ def after_end(facts: JobFacts, observed: Observed) -> JobPlan:
         if (time := due.get(pod.uid)) is not None and time <= facts.now
     ]
     wait = (min(times) - facts.now).total_seconds() if times else None
-    return JobPlan(delete=tuple(doomed), requeue_after=wait)
+    return JobPlan(delete=tuple(doomed), status=_seen(facts.job), requeue_after=wait)
+
+
+def _seen(job: Object) -> Object | None:
+    """Return the status with the generation that was seen, None when it says so already.
+
+    Terminating a job that has ended changes nothing else, but whoever waits for the operator to
+    have seen it (kstatus does) must get an answer.
+    """
+    status, generation = job.get("status") or {}, job["metadata"].get("generation")
+    if status.get("observedGeneration") == generation:
+        return None
+    return {**status, "observedGeneration": generation}
+
+
+def _seen(job: Object) -> Object | None:
+    """Return the same status for the object's present generation, None when it is that already."""
+    old, generation = job["status"], job["metadata"].get("generation")
+    if old.get("observedGeneration") == generation:
+        return None
+    conditions = [{**each, "observedGeneration": generation} for each in old["conditions"]]
+    return {**old, "observedGeneration": generation, "conditions": conditions}
 
 
 def _due(pod: NodePod, ended: datetime, ttl: timedelta | None) -> datetime | None:

@@ -9,7 +9,7 @@ Decisions where the spec is silent:
 - Suspending a running job stops it like a termination; it is queued again and runs anew as the next
   attempt, with the same path segment.
 - A job runs from the moment all its nodes are scheduled; a Pod that vanishes after that is a lost
-  node.
+  node. That is said a moment later, when the nodes have addresses, so that it costs one write.
 - The launcher enforces maxWallClockTime; the operator does a minute later, should the launcher
   hang.
 - The end is written before the rest of the Pods is deleted, so that a crash in between cannot
@@ -38,6 +38,10 @@ from batchai_operator.planner.waiting import find_obstacle
 
 BACKSTOP = timedelta(seconds=60)
 """How much later than the launcher the operator enforces maxWallClockTime."""
+
+SETTLING = timedelta(seconds=5)
+"""How long to wait for addresses before saying that a job runs. A Pod has its address a second or
+two after it was scheduled, unless its volumes cannot be mounted."""
 
 
 def plan_job(facts: JobFacts) -> JobPlan:
@@ -109,6 +113,11 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         report = Report("queued", reason, message, attempt, obstacle=obstacle)
         return _answer(facts, observed, report, JobPlan(requeue_after=_soonest(waits)))
     begun = _start_time(facts, pods)
+    settling = (begun + SETTLING - now).total_seconds()
+    has_news = obstacle is not None or any(pod.has_started for pod in pods)
+    if status.get("executionState") != "running" and settling > 0 and not has_news:
+        if not all(pod.ip for pod in pods):
+            return JobPlan(requeue_after=_soonest([*waits, settling]))
     left = (begun + spec.constraints.max_wall_clock_time + BACKSTOP - now).total_seconds()
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})
