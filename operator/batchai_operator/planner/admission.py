@@ -8,7 +8,7 @@ Decisions where the spec is silent:
 - A job holds all its nodes from its first Pod to its end; the sum may not exceed the target or
   maximum.
 - The order is priority, then creation, then name; no job overtakes the first one that waits (no
-  backfill), so a large job is never starved by small ones, and nothing pre-empts a running job.
+  backfill), so a large job is never starved by small ones, and nothing preempts a running job.
 - A job that wants more nodes than the cluster may have, one that is suspended and one that is being
   terminated are not in the queue and block nobody.
 - The texts name neither free nodes nor positions, so that an end in a long queue does not cost a

@@ -49,15 +49,6 @@ def _seen(job: Object) -> Object | None:
     return {**status, "observedGeneration": generation}
 
 
-def _seen(job: Object) -> Object | None:
-    """Return the same status for the object's present generation, None when it is that already."""
-    old, generation = job["status"], job["metadata"].get("generation")
-    if old.get("observedGeneration") == generation:
-        return None
-    conditions = [{**each, "observedGeneration": generation} for each in old["conditions"]]
-    return {**old, "observedGeneration": generation, "conditions": conditions}
-
-
 def _due(pod: NodePod, ended: datetime, ttl: timedelta | None) -> datetime | None:
     """Return when a Pod is to be deleted, None for never."""
     times = [ended + ttl] if ttl is not None else []

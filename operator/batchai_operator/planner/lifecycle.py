@@ -4,7 +4,7 @@ Used by job.py. The launchers' records count first, node 0's verdict on the job 
 then what kubelet says about the containers; then what Kubernetes says about the Pods.
 
 Decisions where the spec is silent:
-- Infrastructure failures (a Pod evicted, pre-empted, deleted by somebody, lost with its node) end
+- Infrastructure failures (a Pod evicted, preempted, deleted by somebody, lost with its node) end
   the job as JobNodeLost without an exit code; a rerun (spec 11, 10) will hook in where that code is
   made.
 - A job that exceeds maxWallClockTime ends as JobTimedOut with the launcher's code 124.

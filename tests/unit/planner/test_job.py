@@ -39,7 +39,7 @@ def drive(before, changes):
     return before, writes
 
 
-def test_a_job_costs_four_status_writes():
+def test_a_job_costs_three_status_writes():
     job = a_job(nodeCount=2)
     bare = scheduled()
     _, writes = drive(
@@ -57,7 +57,6 @@ def test_a_job_costs_four_status_writes():
     )
     assert [status["executionState"] for status in writes] == [
         "queued",
-        "running",
         "running",
         "succeeded",
     ]
