@@ -115,9 +115,9 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     begun = _start_time(facts, pods)
     settling = (begun + SETTLING - now).total_seconds()
     has_news = obstacle is not None or any(pod.has_started for pod in pods)
-    if status.get("executionState") != "running" and settling > 0 and not has_news:
-        if not all(pod.ip for pod in pods):
-            return JobPlan(requeue_after=_soonest([*waits, settling]))
+    may_settle = status.get("executionState") != "running" and settling > 0 and not has_news
+    if may_settle and not all(pod.ip for pod in pods):
+        return JobPlan(requeue_after=_soonest([*waits, settling]))
     left = (begun + spec.constraints.max_wall_clock_time + BACKSTOP - now).total_seconds()
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})

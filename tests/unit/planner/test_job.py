@@ -51,8 +51,8 @@ def test_a_job_costs_three_status_writes():
             lambda f: with_pods(f, n0=running("10.0.0.1")),
             lambda f: with_pods(f, n1=running("10.0.0.2")),
             lambda f: later(f, 60),
-            lambda f: with_pods(f, n0=ended(a_record("succeeded"))),
-            lambda f: with_pods(f, n1=ended()),
+            lambda f: with_pods(f, n0=ended(a_record("succeeded")) | {"podIP": "10.0.0.1"}),
+            lambda f: with_pods(f, n1=ended() | {"podIP": "10.0.0.2"}),
         ],
     )
     assert [status["executionState"] for status in writes] == [
