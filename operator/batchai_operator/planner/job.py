@@ -114,8 +114,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         return _answer(facts, observed, report, JobPlan(requeue_after=_soonest(waits)))
     begun = _start_time(facts, pods)
     settling = (begun + SETTLING - now).total_seconds()
-    has_news = obstacle is not None or any(pod.has_started for pod in pods)
-    may_settle = status.get("executionState") != "running" and settling > 0 and not has_news
+    may_settle = status.get("executionState") != "running" and settling > 0 and obstacle is None
     if may_settle and not all(pod.ip for pod in pods):
         return JobPlan(requeue_after=_soonest([*waits, settling]))
     left = (begun + spec.constraints.max_wall_clock_time + BACKSTOP - now).total_seconds()

@@ -103,13 +103,7 @@ def build_status(job: Object, report: Report, observed: Observed, now: datetime)
         *_merged(job, _other_conditions(report, old), now),
     ]
     complete = {name: value for name, value in status.items() if value not in (None, [], {})}
-    return None if _without_addresses(complete) == _without_addresses(old) else complete
-
-
-def _without_addresses(status: Object) -> Object:
-    """Return a status without what is not worth a write of its own: it goes with the next one."""
-    nodes = [{**node, "ipAddress": None} for node in status.get("nodes") or ()]
-    return {**status, "nodes": nodes}
+    return None if complete == old else complete
 
 
 def _changed_at(report: Report, now: datetime) -> datetime:

@@ -23,6 +23,9 @@ from support.planning import (
 QUEUED = Admission(False, 2, "Queued", "Others come first.")
 
 
+JUST_NOW = "2026-11-24T03:59:59Z"
+
+
 def condition(status, type_):
     return next((c for c in status["conditions"] if c["type"] == type_), None)
 
@@ -41,7 +44,7 @@ def drive(before, changes):
 
 def test_a_job_costs_three_status_writes():
     job = a_job(nodeCount=2)
-    bare = scheduled()
+    bare = scheduled(JUST_NOW)
     _, writes = drive(
         facts(job),
         [
@@ -64,6 +67,17 @@ def test_a_job_costs_three_status_writes():
     assert condition(writes[1], "Ready")["status"] == "True"
     assert condition(writes[-1], "Complete")["status"] == "True"
     assert condition(writes[-1], "Stalled") is None
+
+
+def test_running_is_said_without_addresses_when_they_do_not_come():
+    before = facts()
+    before = with_pods(carry_out(before, plan_job(before)), all=scheduled(JUST_NOW))
+    at_once = plan_job(before)
+    assert at_once.status is None
+    assert at_once.requeue_after is not None
+    assert at_once.requeue_after <= 5
+    status = plan_job(later(before, 5)).status
+    assert status["executionState"] == "running"
 
 
 def test_events_tell_of_states_once():
