@@ -103,7 +103,16 @@ def build_status(job: Object, report: Report, observed: Observed, now: datetime)
         *_merged(job, _other_conditions(report, old), now),
     ]
     complete = {name: value for name, value in status.items() if value not in (None, [], {})}
-    return None if complete == old else complete
+    return None if _without_addresses(complete) == _without_addresses(old) else complete
+
+
+def _without_addresses(status: Object) -> Object:
+    """Return a status without what is not worth a write of its own: late addresses of nodes.
+
+    They go with the next write, so that a slow network does not cost one more per job.
+    """
+    nodes = [{**node, "ipAddress": None} for node in status.get("nodes") or ()]
+    return {**status, "nodes": nodes}
 
 
 def _changed_at(report: Report, now: datetime) -> datetime:
