@@ -77,6 +77,8 @@ test-unit: ## Unit tests: Python, the launcher, the storage stand-in (no cluster
 .PHONY: test-cluster
 test-cluster: ## Tests against the real cluster, which is started and stopped if none runs
 	@$(WITH_VENV); python -m pytest -m cluster $(PYTEST_ARGS)
+	@# The chart's unit tests need Helm, which is built by now; without it they were skipped.
+	@$(WITH_VENV); python -m pytest -q tests/unit/chart
 
 ##@ The house
 
