@@ -31,6 +31,10 @@ class ConflictError(BatchAIError):
     """The object exists already, or has changed since it was read."""
 
 
+class NameTakenError(ConflictError):
+    """A name that we need belongs to something else; somebody has to remove that."""
+
+
 class ForbiddenError(BatchAIError):
     """The API server refused for lack of rights, or by policy such as Pod Security."""
 

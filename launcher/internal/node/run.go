@@ -80,7 +80,8 @@ func newConductor(where layout.Layout, p *plan.Plan, times timing.Timing) (*cond
 		c.state.Tasks = append(c.state.Tasks, verdict.TaskState{Name: task.Name, Decisive: task.Decisive})
 	}
 	if p.MaxSeconds != nil {
-		c.limit = time.After(time.Duration(*p.MaxSeconds) * time.Second)
+		// More than 250 years would overflow the clock and end the job at once.
+		c.limit = time.After(time.Duration(min(*p.MaxSeconds, 8_000_000_000)) * time.Second)
 	}
 	c.journal.Say("Node %d of %d of job %s/%s/%s starts", p.Node.Index, p.Node.Count,
 		p.Job.Workspace, p.Job.Experiment, p.Job.Name)

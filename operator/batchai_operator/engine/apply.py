@@ -6,7 +6,7 @@ twice is harmless: a name that is taken is looked at, and is either our own chil
 
 from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import PODS, SECRETS, SERVICES, Object, ObjectStore, Resource
-from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.errors import ConflictError, NameTakenError, NotFoundError
 from batchai_operator.planner.plan import DeletePod
 
 _CHILDREN = {resource.kind: resource for resource in (PODS, SERVICES, SECRETS)}
@@ -32,7 +32,7 @@ class Children:
             child: what to make, with an owner reference to the job.
 
         Raises:
-            ConflictError: the name belongs to something that is not the job's.
+            NameTakenError: the name belongs to something that is not the job's.
             ForbiddenError: no right, a quota, or Pod Security says no.
             RejectedError: the API server refuses the content.
             UnavailableError: no answer; whether the child exists is unknown.
@@ -72,7 +72,7 @@ class Children:
             raise ConflictError(f"{resource.kind} {name} vanished while it was made") from error
         owners = found["metadata"].get("ownerReferences") or ()
         if not any(reference.get("uid") == owner["metadata"]["uid"] for reference in owners):
-            raise ConflictError(
+            raise NameTakenError(
                 f"{resource.kind} {namespace}/{name} exists and does not belong to this job; "
                 "delete it, then the job goes on."
             )

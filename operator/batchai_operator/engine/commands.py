@@ -12,7 +12,7 @@ from typing import Any
 
 from batchai_operator.engine.keys import is_finished
 from batchai_operator.engine.ports import JOBS, SECRETS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
 from batchai_operator.planner.naming import object_name
 
@@ -122,7 +122,8 @@ async def create_job(
     made = [secret for secret in secrets if await _put_secret(store, key.namespace, secret, warn)]
     try:
         created = await store.create(JOBS, job, strict=True)
-    except BaseException:
+    except (ConflictError, ForbiddenError, RejectedError):
+        # Only a clear no: after a timeout the job may exist, and needs its Secrets.
         for secret in made:
             await store.delete(SECRETS, secret.name, key.namespace)
         raise

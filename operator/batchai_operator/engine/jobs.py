@@ -18,7 +18,7 @@ from batchai_operator.engine.keys import cluster_of, is_finished, nodes_of, vm_s
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.report import Reporter
-from batchai_operator.errors import ForbiddenError, RejectedError
+from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
 from batchai_operator.planner.job import plan_job
 from batchai_operator.planner.plan import JobPlan
@@ -135,7 +135,7 @@ class JobReconciler:
             try:
                 for child in plan.create:
                     await self._children.create(job, child)
-            except (ForbiddenError, RejectedError) as error:
+            except (ForbiddenError, NameTakenError, RejectedError) as error:
                 return Refusal(definite=isinstance(error, RejectedError), message=str(error))
         return None
 

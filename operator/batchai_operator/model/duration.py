@@ -15,13 +15,16 @@ from batchai_operator.model.rules import quote
 
 
 class Duration:
-    """A time span, written as ISO 8601 (`P7D`) or as the service's clients did (`7.00:00:00`)."""
+    """A time span, written as ISO 8601 (`P7D`) or as the service's clients did (`7.00:00:00`).
+
+    The numbers of digits keep it below 292 years, which is what a clock in nanoseconds can count.
+    """
 
     _ISO = (
-        r"P(?:(\d{1,6})W|(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?"
+        r"P(?:(\d{1,4})W|(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?"
         r"(?:(\d{1,9})(?:\.\d{1,9})?S)?)?)"
     )
-    _DOTTED = r"(?:(\d{1,6})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d{1,9})?"
+    _DOTTED = r"(?:(\d{1,4})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d{1,9})?"
     _REMEDY = (
         "must be a time span above zero, as ISO 8601 (P7D, PT1H30M) or d.hh:mm:ss (7.00:00:00)"
     )

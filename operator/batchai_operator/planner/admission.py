@@ -119,6 +119,8 @@ def _queued(cluster: str, wanted: int, limit: int, position: int) -> Admission:
 
 
 def _leaving(job: Object) -> Admission:
+    if job["metadata"].get("deletionTimestamp"):
+        return Admission(False, 0, "Deleting", "The job is being deleted.")
     if (job.get("spec") or {}).get("terminate"):
         return Admission(False, 0, "Terminating", "The job is being terminated.")
     return Admission(False, 0, "Suspended", "The job is suspended.")
@@ -126,7 +128,9 @@ def _leaving(job: Object) -> Admission:
 
 def _is_leaving(job: Object) -> bool:
     spec = job.get("spec") or {}
-    return bool(spec.get("terminate") or spec.get("suspend"))
+    # A deleted job that a foreign finalizer holds back will never start, and must block nobody.
+    is_deleted = bool(job["metadata"].get("deletionTimestamp"))
+    return is_deleted or bool(spec.get("terminate") or spec.get("suspend"))
 
 
 def _node_limit(cluster: Object | None) -> int:

@@ -90,6 +90,30 @@ def make_build(
     )
 
 
+def check_cluster_reference(job: Object, spec: JobSpec, segment: str) -> None:
+    """Refuse a resource id that points to another resource group (design 2).
+
+    Args:
+        job: the BatchAIJob.
+        spec: its spec.
+        segment: its path segment, whose second part is the resource group.
+
+    Raises:
+        InvalidSpecError: the cluster is not one of this namespace.
+    """
+    parts = spec.cluster.id.split("/")
+    if len(parts) == 1:
+        return
+    namespace, group = job["metadata"]["namespace"], parts[4]
+    here = {namespace.lower(), *segment.lower().split("/")[1:2]}
+    if group.lower() not in here:
+        raise InvalidSpecError(
+            f"cluster.id points to resource group {group}, but a job runs on a cluster of its own "
+            f"namespace {namespace}; name the cluster alone, or create the job in that namespace",
+            field="cluster.id",
+        )
+
+
 def check_supported(
     job: Object, spec: JobSpec, cluster: ClusterSpec | None, settings: Settings
 ) -> None:

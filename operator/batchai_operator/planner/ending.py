@@ -12,7 +12,12 @@ from batchai_operator.planner.plan import DeletePod, JobPlan
 from batchai_operator.planner.times import parse
 
 DRAIN = timedelta(seconds=60)
-"""How long Pods may take after the job's end to save their last output."""
+"""How long a Pod may take after its job container's end, or after an end that node 0 did not tell,
+to save its last output."""
+
+CATCH_UP = timedelta(minutes=11)
+"""How long a node may go on after node 0 has ended: its launcher, told to stop, waits up to ten
+minutes for a slow share before it ends."""
 
 
 def after_end(facts: JobFacts, observed: Observed) -> JobPlan:
@@ -26,7 +31,8 @@ def after_end(facts: JobFacts, observed: Observed) -> JobPlan:
     ended = ended or facts.now
     ttl = _ttl(facts.job.get("spec"))
     pods = [*observed.current.values(), *observed.stale]
-    due = {pod.uid: _due(pod, ended, ttl) for pod in pods if pod.deletion_deadline is None}
+    told = _told_at(observed)
+    due = {pod.uid: _due(pod, ended, told, ttl) for pod in pods if pod.deletion_deadline is None}
     times = [time for time in due.values() if time is not None and time > facts.now]
     doomed = [
         DeletePod(pod.name, pod.uid)
@@ -49,11 +55,25 @@ def _seen(job: Object) -> Object | None:
     return {**status, "observedGeneration": generation}
 
 
-def _due(pod: NodePod, ended: datetime, ttl: timedelta | None) -> datetime | None:
+def _told_at(observed: Observed) -> datetime | None:
+    """Return when node 0 ended and told the others of the end, None when it did not."""
+    first = observed.current.get(0)
+    if first is None or first.ended is None or first.record is None:
+        return None
+    return parse(first.ended.get("finishedAt"))
+
+
+def _due(
+    pod: NodePod, ended: datetime, told: datetime | None, ttl: timedelta | None
+) -> datetime | None:
     """Return when a Pod is to be deleted, None for never."""
     times = [ended + ttl] if ttl is not None else []
-    if pod.is_live:
-        times.append(ended + DRAIN if pod.has_started else ended)
+    if pod.is_live and not pod.has_started:
+        times.append(ended)
+    elif pod.is_live and pod.ended is not None:
+        times.append((parse(pod.ended.get("finishedAt")) or ended) + DRAIN)
+    elif pod.is_live:
+        times.append(ended + DRAIN if told is None else max(told, ended) + CATCH_UP)
     return min(times, default=None)
 
 

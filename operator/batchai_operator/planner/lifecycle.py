@@ -27,6 +27,9 @@ from batchai_operator.planner.times import parse
 OVERDUE = timedelta(seconds=60)
 """A Pod whose grace period ended so long ago will not end by itself."""
 
+UNHEARD = timedelta(seconds=60)
+"""How long node 0 may take to tell the end of a node; it gives a lost one up after 30 s."""
+
 _KILLED_EXIT_CODE = 137
 _START_REASONS = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 _LOST_REASONS = frozenset({"ContainerStatusUnknown"})
@@ -65,7 +68,21 @@ def judge(observed: Observed, now: datetime, image: str = "") -> End | None:
                 return _judge_pod(pod, now, image)
             if pod.record is None and pod.status.get("reason"):
                 return _judge_pod(pod, now, image)
+            if _is_unheard(pod) and (not first.has_started or _silence(pod, now) >= UNHEARD):
+                return _judge_pod(pod, now, image)
     return None
+
+
+def _is_unheard(pod: NodePod) -> bool:
+    """Tell whether a node ended without a word from node 0, so that it may not know of it."""
+    record = pod.record
+    if record is None or record.job is not None:
+        return False
+    return record.own.outcome in {"terminated", "launcherFailed", "peerLost"}
+
+
+def _silence(pod: NodePod, now: datetime) -> timedelta:
+    return now - (_finished_at(pod) or now)
 
 
 def is_overdue(pod: NodePod, now: datetime) -> bool:
@@ -75,9 +92,11 @@ def is_overdue(pod: NodePod, now: datetime) -> bool:
 
 
 def seconds_until_overdue(observed: Observed, now: datetime) -> float | None:
-    """Return when the next deleted Pod will be overdue, None when none is being deleted."""
+    """Return when a Pod will be judged that waits to be: a deleted one, or one nobody heard."""
     deadlines = [pod.deletion_deadline for pod in observed.live]
     due = [(deadline + OVERDUE - now).total_seconds() for deadline in deadlines if deadline]
+    unheard = [pod for index, pod in observed.current.items() if index and _is_unheard(pod)]
+    due += [(UNHEARD - _silence(pod, now)).total_seconds() for pod in unheard]
     return max(min(due), 0.0) if due else None
 
 

@@ -19,7 +19,7 @@ from batchai_operator.planner.facts import Object
 from batchai_operator.planner.launch import doubled, node_plan, user_variables
 from batchai_operator.planner.naming import key_secret_name, label_value, pod_name, service_name
 
-GRACE_SECONDS = 30
+GRACE_SECONDS = 120
 """Time for a Pod to end: the launcher kills its tasks after 20 s; the rest is for their output."""
 
 _SIDECAR_RESOURCES = {

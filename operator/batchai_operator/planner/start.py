@@ -17,7 +17,13 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import paths
-from batchai_operator.planner.build import Build, check_supported, make_build, storage_notes
+from batchai_operator.planner.build import (
+    Build,
+    check_cluster_reference,
+    check_supported,
+    make_build,
+    storage_notes,
+)
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import Observed
@@ -81,6 +87,7 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
     except ValidationError as error:
         text = f"Waiting: cluster {spec.cluster.name} is not valid: {explain(error)}"
         return Start(_waiting(basic, "InvalidCluster", text))
+    check_cluster_reference(facts.job, spec, basic.segment or "")
     check_supported(facts.job, spec, cluster, facts.settings)
     if cluster is None:
         text = (

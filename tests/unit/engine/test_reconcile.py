@@ -164,8 +164,11 @@ async def test_a_strangers_object_of_our_childs_name_is_not_taken_over():
     assert uid == probe.store.one(JOBS, "j")["metadata"]["uid"]
     world.store.put(PODS, stranger)
     await world.controller.queue.drain()
-    assert world.controller.queue.counts.conflicts == 1
     assert world.store.one(PODS, pod["metadata"]["name"])["spec"] == {}
+    # The user reads what to do.
+    assert (
+        "does not belong to this job; delete it" in world.store.one(JOBS, "j")["status"]["message"]
+    )
 
 
 async def test_a_change_during_a_pass_is_a_conflict_and_is_not_overwritten():

@@ -114,3 +114,11 @@ def test_answers_in_a_long_queue_do_not_change_when_it_moves():
     before = ask(a_cluster(1), jobs)
     after = ask(a_cluster(1), jobs[1:])
     assert [answer.message for answer in before[3:]] == [answer.message for answer in after[2:]]
+
+
+def test_a_deleted_job_that_is_held_back_blocks_nobody():
+    gone, second = a_queued("a", minute=0), a_queued("b", minute=1)
+    gone["metadata"]["deletionTimestamp"] = "2026-11-24T03:30:00Z"
+    first, other = ask(a_cluster(1), [gone, second])
+    assert (first.admitted, first.reason) == (False, "Deleting")
+    assert other.admitted

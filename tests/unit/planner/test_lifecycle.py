@@ -11,8 +11,10 @@ from support.planning import (
     a_record,
     carry_out,
     ended,
+    facts,
     later,
     running,
+    scheduled,
     started,
     with_pods,
     without_pod,
@@ -212,3 +214,31 @@ def test_a_terminal_state_never_changes():
     job = {**failed.job, "spec": {**failed.job["spec"], "terminate": True}}
     assert plan_job(replace(failed, job=job)).status is None
     assert plan_job(replace(failed, job=job, pods=())).status is None
+
+
+def test_a_node_that_ended_before_node_0_could_hear_of_it_ends_the_job():
+    before = carry_out(facts(a_job(nodeCount=2)))
+    gone = ended(a_record("terminated", node=1, job=None), code=143)
+    gone["reason"] = "Terminated"
+    # Node 0 still pulls its image: it will never hear of the other.
+    assert end_of(before, n0=scheduled(), n1=gone) == ("failed", None, "JobNodeLost")
+    # Node 0 runs: it is given the time to find out by itself.
+    waits = with_pods(before, n0=running(), n1=gone)
+    assert plan_job(waits).status["executionState"] == "running"
+    assert 0 < plan_job(waits).requeue_after <= 60
+    assert end_of(later(waits, 61))[2] == "JobNodeLost"
+
+
+@pytest.mark.parametrize(
+    ("group", "is_refused"), [("default", False), ("Default", False), ("other", True)]
+)
+def test_a_cluster_of_another_resource_group_is_refused(group, is_refused):
+    identifier = (
+        f"/subscriptions/s/resourceGroups/{group}/providers/Microsoft.BatchAI/workspaces/w"
+        "/clusters/d2"
+    )
+    job = a_job(cluster={"id": identifier})
+    job["metadata"]["namespace"] = "default"
+    info = plan_job(facts(job)).status.get("executionInfo", {})
+    errors = str(info.get("errors", ""))
+    assert ("cluster.id points to resource group other" in errors) is is_refused

@@ -14,6 +14,7 @@ from support.planning import (
     ended,
     facts,
     later,
+    running,
     started,
     waiting,
     with_pods,
@@ -128,12 +129,19 @@ def test_the_operator_enforces_the_time_limit_a_minute_later(seconds, state):
         assert (error["code"], error["details"][0]["value"]) == ("JobTimedOut", "maxWallClockTime")
 
 
-def test_what_is_left_of_the_pods_goes_in_its_time():
+def test_a_node_that_was_told_of_the_end_may_catch_up_with_a_slow_share():
     done = carry_out(with_pods(started(a_job(nodeCount=2)), n0=ended(a_record("succeeded"))))
-    assert plan_job(done).delete == ()
-    # The job ended 2.75 s before NOW, and Pods get a minute.
-    assert plan_job(done).requeue_after == pytest.approx(57.25)
-    assert [pod.name[-1] for pod in plan_job(later(done, 58)).delete] == ["1"]
+    assert plan_job(done).requeue_after == pytest.approx(658)
+    assert plan_job(later(done, 657)).delete == ()
+    assert [pod.name[-1] for pod in plan_job(later(done, 659)).delete] == ["1"]
+
+
+def test_a_node_that_was_told_nothing_goes_after_a_minute():
+    job = a_job(nodeCount=2)
+    failed = carry_out(with_pods(carry_out(facts(job)), n0=waiting("InvalidImageName")))
+    left = with_pods(failed, n1=running())
+    assert [pod.name[-1] for pod in plan_job(left).delete] == ["0"]
+    assert [pod.name[-1] for pod in plan_job(later(left, 61)).delete] == ["0", "1"]
 
 
 def test_pods_that_never_started_go_at_once():
