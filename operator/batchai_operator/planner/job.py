@@ -34,7 +34,7 @@ from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
-from batchai_operator.planner.waiting import find_obstacle
+from batchai_operator.planner.waiting import find_obstacle, find_slow_start
 
 BACKSTOP = timedelta(seconds=60)
 """How much later than the launcher the operator enforces maxWallClockTime."""
@@ -107,6 +107,11 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     attempt = int(status.get("attempt") or 1)
     waits = [lifecycle.seconds_until_overdue(observed, now)]
     waits.append(obstacle.seconds_left if obstacle else None)
+    slow = find_slow_start(pods, now) if obstacle is None else None
+    if slow is not None and slow.seconds_left == 0:
+        obstacle = replace(slow, seconds_left=None)
+    elif slow is not None:
+        waits.append(slow.seconds_left)
     if status.get("executionState") != "running" and not all(pod.is_scheduled for pod in pods):
         message = obstacle.message if obstacle else SCHEDULING
         reason = obstacle.reason if obstacle else "Scheduling"

@@ -38,6 +38,9 @@ _PULL = frozenset(
 )
 _AT_ONCE = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 _CREATE = frozenset({"CreateContainerError", "CreateContainerConfigError", "RunContainerError"})
+SLOW_SECONDS = 60.0
+"""After how long a node that does not start is spoken of."""
+
 _FALLING = frozenset({"CrashLoopBackOff", "PostStartHookError", "Error", "StartError"})
 
 
@@ -83,6 +86,33 @@ def find_obstacle(
         *(_scheduling(pod) for pod in waiting),
     ]
     return min((o for o in found if o is not None), key=_urgency, default=None)
+
+
+def find_slow_start(pods: Iterable[NodePod], now: datetime) -> Obstacle | None:
+    """Return what to say of a node that takes long to start and gives no reason of its own.
+
+    Sandboxes that cannot be made and disks that cannot be attached are told by Events of the Pod
+    only, so the message says where to look. `seconds_left` is the time until it is to be said.
+    """
+    slow: tuple[float, NodePod] | None = None
+    for pod in pods:
+        at = pod.scheduled_at
+        if not pod.has_started and pod.is_scheduled and at is not None:
+            age = (now - at).total_seconds()
+            slow = max(slow, (age, pod), key=lambda it: it[0]) if slow else (age, pod)
+    if slow is None:
+        return None
+    age, pod = slow
+    told = next((s["waiting"].get("reason") for s in _states(pod) if "waiting" in s), "")
+    message = (
+        f"Node {pod.index} takes long to start ({told or 'no reason given'}); "
+        f"`kubectl describe pod {pod.name}` shows its Events."
+    )
+    return Obstacle("", "StartingSlowly", message, None, max(SLOW_SECONDS - age, 0.0))
+
+
+def _states(pod: NodePod) -> list[Mapping[str, Any]]:
+    return [pod.state_of(name) for name in (names.SIDECAR_CONTAINER, names.JOB_CONTAINER)]
 
 
 def seconds_since(status: Object, condition: str, now: datetime) -> float:

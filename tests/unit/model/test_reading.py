@@ -36,7 +36,9 @@ def test_a_time_limit_is_read_in_both_notations(text: str, span: timedelta) -> N
     assert a_job(constraints={"maxWallClockTime": text}).constraints.max_wall_clock_time == span
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "P1M", "7", "1.2.3", "00:00:00", "P0D", "P1D\n", "P99999D"])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "P1M", "7", "1.2.3", "00:00:00", "P0D", "P1D\n", "P99999D"]
+)
 def test_what_is_no_time_span_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         a_job(constraints={"maxWallClockTime": text})

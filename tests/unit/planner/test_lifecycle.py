@@ -242,3 +242,13 @@ def test_a_cluster_of_another_resource_group_is_refused(group, is_refused):
     info = plan_job(facts(job)).status.get("executionInfo", {})
     errors = str(info.get("errors", ""))
     assert ("cluster.id points to resource group other" in errors) is is_refused
+
+
+def test_a_node_that_does_not_start_is_spoken_of():
+    before = with_pods(carry_out(facts()), all=scheduled())
+    plan = plan_job(before)
+    assert plan.requeue_after <= 60
+    said = plan_job(later(before, 61)).status
+    assert said["executionState"] == "running"
+    assert "Node 0 takes long to start" in said["message"]
+    assert plan_job(carry_out(later(before, 61))).status is None
