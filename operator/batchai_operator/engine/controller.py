@@ -152,6 +152,8 @@ class Controller:
                 lost = table.by_uid(uid)
                 if lost is not None:
                     self._inbox.gone(resource, lost)
+                    # Its deletion was missed, so no event of our last write will come either.
+                    self._inbox.echo.heard(lost, gone=True)
         self._synced_at = asyncio.get_running_loop().time()
         for job in self.cache.jobs:
             if not is_finished(job) or self.cache.pods_of(job):
