@@ -79,8 +79,10 @@ def get(paths: Paths, place: str, local: Path) -> None:
             assert process.stdout is not None
             try:
                 with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                    # Debian 12 has Python 3.11.2, whose tarfile does not know filters yet.
+                    archive.extraction_filter = getattr(tarfile, "data_filter", None)
                     for entry in archive:
-                        archive.extract(entry, folder, filter="data")
+                        archive.extract(entry, folder)
                         progress.step(entry.name)
             except tarfile.ReadError:
                 pass  # An empty answer; the other side has said why.
