@@ -120,6 +120,9 @@ func (p *pod) start(arguments ...string) *process {
 	}
 	started := &process{t: p.t, name: arguments[0], cmd: exec.Command(program, arguments...), done: make(chan struct{})}
 	started.cmd.Env = append(p.env, "BATCHAI_PLAN="+string(text), "BATCHAI_TIMING="+p.timing)
+	if arguments[0] == "sidecar" || arguments[0] == "prepare" {
+		started.cmd.Env = append(started.cmd.Env, "BATCHAI_TERMINATION_LOG="+p.at("dev/sidecar-log"))
+	}
 	started.cmd.Stdout, started.cmd.Stderr = &started.stdout, &started.stderr
 	// Grandchildren of killed launchers hold our pipes; do not wait for them.
 	started.cmd.WaitDelay = 100 * time.Millisecond
