@@ -28,6 +28,7 @@ from batchai_operator.planner import failures, lifecycle
 from batchai_operator.planner.ending import after_end
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.losses import describe
 from batchai_operator.planner.observed import NodePod, Observed, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import explain
@@ -54,7 +55,7 @@ def plan_job(facts: JobFacts) -> JobPlan:
         The plan. Equal facts give equal plans; when nothing is to be done it is empty.
     """
     status = facts.job.get("status") or {}
-    observed = observe(facts.pods, int(status.get("attempt") or 1))
+    observed = observe(facts.pods, int(status.get("attempt") or 1), facts.gone)
     if status.get("executionState") in FINISHED:
         return after_end(facts, observed)
     try:
@@ -218,6 +219,9 @@ def _end(
         message = f"{end.failure.as_line()}{code}"
         report = Report("failed", end.failure.code, message, attempt, failure=end.failure)
     report = replace(report, start=begun, end=at, exit_code=end.exit_code, tool_type=tool_type)
+    if not any(pod.is_live for pod in observed.current.values()):
+        # Who is still saving output may yet save all of it; ending.py has the last look.
+        report = replace(report, incomplete=describe(observed.losses))
     has_leftovers = bool(observed.live)
     return _answer(facts, observed, report, JobPlan(requeue_after=0 if has_leftovers else None))
 

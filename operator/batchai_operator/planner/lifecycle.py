@@ -8,6 +8,8 @@ Decisions where the spec is silent:
   the job as JobNodeLost without an exit code; a rerun (spec 11, 10) will hook in where that code is
   made.
 - A job that exceeds maxWallClockTime ends as JobTimedOut with the launcher's code 124.
+- A job whose programs had to be ended because the volume of its logs took nothing for too long ends
+  as LogsVolumeError without an exit code: no program decided.
 - When node 0 lost another node, and that one was killed for lack of memory, the job failed with
   137.
 - A Pod that should have been gone a minute ago counts as gone: its node does not answer.
@@ -78,7 +80,7 @@ def _is_unheard(pod: NodePod) -> bool:
     record = pod.record
     if record is None or record.job is not None:
         return False
-    return record.own.outcome in {"terminated", "launcherFailed", "peerLost"}
+    return record.own.outcome in {"terminated", "launcherFailed", "peerLost", "logsStuck"}
 
 
 def _silence(pod: NodePod, now: datetime) -> timedelta:
@@ -133,6 +135,9 @@ def _from_verdict(
         case "timedOut":
             failure = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": message})
             return End(failure, verdict.exit_code, at)
+        case "logsStuck":
+            told = {**details, "Info": message}
+            return End(Failure("LogsVolumeError", failures.LOGS_FAILED, told), None, at)
         case "launcherFailed":
             return End(failures.start_failure(image, message), verdict.exit_code, at)
         case _:
