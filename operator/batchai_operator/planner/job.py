@@ -11,7 +11,7 @@ Decisions where the spec is silent:
 - A job runs from the moment all its nodes are scheduled; a Pod that vanishes after that is a lost
   node. That is said a moment later, when the nodes have addresses, so that it costs one write.
 - The launcher enforces maxWallClockTime; the operator does a minute later, should the launcher
-  hang.
+  hang, and later by as long as a launcher whose programs have ended waits for the volume.
 - The end is written before the rest of the Pods is deleted, so that a crash in between cannot
   change it; a Pod that never started goes at once, others get a minute to save their last output.
 """
@@ -123,7 +123,9 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     may_settle = status.get("executionState") != "running" and settling > 0 and obstacle is None
     if may_settle and not all(pod.ip for pod in pods):
         return JobPlan(requeue_after=_soonest([*waits, settling]))
-    left = (begun + spec.constraints.max_wall_clock_time + BACKSTOP - now).total_seconds()
+    patience = timedelta(seconds=facts.settings.log_patience_seconds)
+    limit = spec.constraints.max_wall_clock_time + BACKSTOP + patience
+    left = (begun + limit - now).total_seconds()
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})
         return _end(facts, observed, lifecycle.End(timed_out, at=now))
