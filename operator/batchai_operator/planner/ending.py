@@ -14,11 +14,15 @@ from batchai_operator.planner.lifecycle import is_overdue
 from batchai_operator.planner.losses import INCOMPLETE, describe
 from batchai_operator.planner.observed import NodePod, Observed
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
+from batchai_operator.planner.pods import GRACE_SECONDS
 from batchai_operator.planner.times import parse
 
 DRAIN = timedelta(seconds=60)
-"""How long a Pod may take after its job container's end, or after an end that node 0 did not tell,
-to save its last output."""
+"""How long a node may go on after an end that node 0 did not tell."""
+
+SAVING = timedelta(seconds=GRACE_SECONDS + 30)
+"""How long a Pod may take after its job container's end to save its last output. Kubernetes kills
+the sidecar before that, and the Pod stays with its last words."""
 
 CATCH_UP = timedelta(seconds=60)
 """How long a node may go on after node 0 has ended, besides the time for which its launcher, told
@@ -99,7 +103,7 @@ def _due(pod: NodePod, ended: datetime, late: datetime, ttl: timedelta | None) -
     if pod.is_live and not pod.has_started:
         times.append(ended)
     elif pod.is_live and pod.ended is not None:
-        times.append((parse(pod.ended.get("finishedAt")) or ended) + DRAIN)
+        times.append((parse(pod.ended.get("finishedAt")) or ended) + SAVING)
     elif pod.is_live:
         times.append(late)
     return min(times, default=None)

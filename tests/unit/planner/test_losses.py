@@ -126,6 +126,12 @@ def test_a_guest_whose_volume_stays_away_ends_the_job_when_node_0_says_nothing()
     assert status["executionInfo"]["errors"][0]["code"] == "LogsVolumeError"
 
 
+def test_a_sidecar_may_use_its_grace_period_before_the_pod_is_deleted():
+    done = carry_out(with_pods(started(), n0=draining(a_record("succeeded"))))
+    assert plan_job(later(done, 147)).delete == ()
+    assert len(plan_job(later(done, 149)).delete) == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [
