@@ -137,6 +137,26 @@ class Devcluster:
         program = Path(state.program)
         return [Node(self.paths, program, self.processes, each) for each in range(state.nodes)]
 
+    def restart_node(self, name: str) -> None:
+        """Kill a node's kubelet and containerd and start them again; its containers live on.
+
+        Should this be killed in between, `up` finds that they do not run and starts anew.
+
+        Raises:
+            DevclusterError: there is no such node, or it does not come back.
+        """
+        state = State.load(self.paths.state)
+        found = next((node for node in self.members(state) if node.name == name), None)
+        if state is None or found is None:
+            raise DevclusterError(f"There is no node {name!r}.")
+        with step(f"Killing and starting kubelet and containerd of {name}"):
+            commands = found.kill()
+            found.start_again("containerd", commands["containerd"])
+            self._wait("containerd", lambda: loading.answers(found), 60, [])
+            found.start_again("kubelet", commands["kubelet"])
+            # The node's GPUs are offered anew, so they tell that this kubelet is at work.
+            self._wait("the node", lambda: self._are_ready(state), 120, found.process_names)
+
     def problem(self) -> str | None:
         """Return why the cluster does not work, or None when it does."""
         state = State.load(self.paths.state)
