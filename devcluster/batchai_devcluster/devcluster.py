@@ -6,6 +6,7 @@ state.py before it changes anything outside the cluster's own folder.
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from batchai_devcluster import (
@@ -153,9 +154,15 @@ class Devcluster:
             commands = found.kill()
             found.start_again("containerd", commands["containerd"])
             self._wait("containerd", lambda: loading.answers(found), 60, [])
+            since = datetime.now(UTC).replace(microsecond=0)
             found.start_again("kubelet", commands["kubelet"])
-            # The node's GPUs are offered anew, so they tell that this kubelet is at work.
-            self._wait("the node", lambda: self._are_ready(state), 120, found.process_names)
+            # What the killed kubelet said last is still there, so its word does not count.
+            self._wait(
+                "the node",
+                lambda: self._was_heard(name, since) and self._are_ready(state),
+                120,
+                found.process_names,
+            )
 
     def problem(self) -> str | None:
         """Return why the cluster does not work, or None when it does."""
@@ -196,6 +203,15 @@ class Devcluster:
             return self.kubectl(["get", "--raw=/readyz"]).strip() == "ok"
         except CommandError:
             return False
+
+    def _was_heard(self, name: str, since: datetime) -> bool:
+        """Tell whether a node's kubelet has said since then how the node is."""
+        column = 'jsonpath={.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}'
+        try:
+            text = self.kubectl(["get", "node", name, "--output", column])
+        except CommandError:
+            return False
+        return bool(text) and datetime.fromisoformat(text) >= since
 
     def _are_ready(self, state: State) -> bool:
         """Tell whether every node is ready and offers its GPUs."""
