@@ -155,10 +155,15 @@ func (s *Shipment) open() error {
 }
 
 func (s *Shipment) openTarget() error {
-	if err := os.MkdirAll(s.Folder, 0o777); err != nil {
-		return err
+	path := filepath.Join(s.Folder, s.Stream.Name())
+	target, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if errors.Is(err, os.ErrNotExist) {
+		// Not before: on a volume that fails, making the folders finds that they exist.
+		if err := os.MkdirAll(s.Folder, 0o777); err != nil {
+			return err
+		}
+		target, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	}
-	target, err := os.OpenFile(filepath.Join(s.Folder, s.Stream.Name()), os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
