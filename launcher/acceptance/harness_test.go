@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	lookAtSources()
 	program = filepath.Join(folder, "launcher")
 	arguments := []string{"build", "-o", program}
 	if os.Getenv("BATCHAI_TEST_RACE") != "" {
@@ -51,6 +52,17 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
+}
+
+// lookAtSources tells Go's test cache what these tests depend on: the program is built here, so a
+// change of its sources would otherwise bring back old results.
+func lookAtSources() {
+	_ = filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // pod is one node of a job.
