@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import JobFacts, Object
-from batchai_operator.planner.lifecycle import is_overdue
-from batchai_operator.planner.losses import INCOMPLETE, describe
+from batchai_operator.planner.lifecycle import incompleteness
+from batchai_operator.planner.losses import INCOMPLETE
 from batchai_operator.planner.observed import NodePod, Observed
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.pods import GRACE_SECONDS
@@ -61,9 +61,7 @@ def _with_loss(facts: JobFacts, observed: Observed, plan: JobPlan) -> JobPlan:
     conditions = status.get("conditions") or []
     if any(found.get("type") == INCOMPLETE for found in conditions):
         return plan
-    if any(pod.is_live and not is_overdue(pod, facts.now) for pod in observed.current.values()):
-        return plan
-    lost = describe(observed.losses)
+    lost = incompleteness(observed, facts.now)
     if lost is None:
         return plan
     added = merge_conditions(

@@ -28,7 +28,6 @@ from batchai_operator.planner import failures, lifecycle
 from batchai_operator.planner.ending import after_end
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
-from batchai_operator.planner.losses import describe
 from batchai_operator.planner.observed import NodePod, Observed, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import explain
@@ -221,9 +220,8 @@ def _end(
         message = f"{end.failure.as_line()}{code}"
         report = Report("failed", end.failure.code, message, attempt, failure=end.failure)
     report = replace(report, start=begun, end=at, exit_code=end.exit_code, tool_type=tool_type)
-    if not any(pod.is_live for pod in observed.current.values()):
-        # Who is still saving output may yet save all of it; ending.py has the last look.
-        report = replace(report, incomplete=describe(observed.losses))
+    # Who is still saving output may yet save all of it; ending.py has the last look.
+    report = replace(report, incomplete=lifecycle.incompleteness(observed, now))
     has_leftovers = bool(observed.live)
     return _answer(facts, observed, report, JobPlan(requeue_after=0 if has_leftovers else None))
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from batchai_operator.planner import failures
 from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.losses import Incomplete, describe
 from batchai_operator.planner.observed import NodePod, Observed
 from batchai_operator.planner.records import Verdict
 from batchai_operator.planner.times import parse
@@ -91,6 +92,20 @@ def is_overdue(pod: NodePod, now: datetime) -> bool:
     """Tell whether a deleted Pod should be gone long since."""
     deadline = pod.deletion_deadline
     return deadline is not None and now - deadline >= OVERDUE
+
+
+def incompleteness(observed: Observed, now: datetime) -> Incomplete | None:
+    """Return what is missing of a job's output, None when nothing is or it is not known yet.
+
+    Nodes that still save output may yet save all of it, so they are waited for.
+    """
+    silent = []
+    for pod in observed.current.values():
+        if pod.is_live and not is_overdue(pod, now):
+            return None
+        if pod.is_live and pod.has_started:
+            silent.append(pod.index)
+    return describe(observed.losses, silent)
 
 
 def seconds_until_overdue(observed: Observed, now: datetime) -> float | None:

@@ -73,14 +73,24 @@ def parse_loss(text: object, node: int) -> Loss | None:
     return Loss(node, size, files, torn, str(raw.get("reason") or ""))
 
 
-def describe(losses: Iterable[Loss]) -> Incomplete | None:
-    """Return the condition for what the nodes of a job said, None when nothing is missing."""
+def describe(losses: Iterable[Loss], silent: Iterable[int] = ()) -> Incomplete | None:
+    """Return the condition for a job that has ended, None when nothing is missing.
+
+    Args:
+        losses: what sidecars said last.
+        silent: nodes that do not answer any more, so that nobody can know.
+    """
     told = sorted(losses, key=lambda loss: loss.node)
-    if not told:
+    sentences = [_sentence(loss) for loss in told]
+    sentences += [
+        f"Node {node} does not answer: what it had not yet put on the volume may be missing."
+        for node in sorted(silent)
+    ]
+    if not sentences:
         return None
-    message = " ".join(" ".join(_sentence(loss) for loss in told).split())
-    is_sure = any(loss.size for loss in told)
-    return Incomplete("VolumeNotWritten" if is_sure else "KilledTogether", message)
+    reasons = ["VolumeNotWritten" for loss in told if loss.size]
+    reasons += ["KilledTogether" for loss in told if loss.torn]
+    return Incomplete([*reasons, "NodeLost"][0], " ".join(" ".join(sentences).split()))
 
 
 def _sentence(loss: Loss) -> str:

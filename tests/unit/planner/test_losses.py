@@ -103,6 +103,21 @@ def test_words_that_come_late_for_a_pod_that_vanished():
     assert incomplete(plan_job(replace(done, pods=(), gone=(pod,))).status)["message"] == SAID
 
 
+def test_nobody_knows_what_a_node_had_that_does_not_answer():
+    before = started()
+    (pod,) = before.pods
+    metadata = {**pod["metadata"], "deletionTimestamp": "2026-11-24T04:00:00Z"}
+    lost = replace(before, pods=({**pod, "metadata": metadata},))
+    assert plan_job(later(lost, 59)).status is None
+    status = plan_job(later(lost, 60)).status
+    assert status["executionInfo"]["errors"][0]["code"] == "JobNodeLost"
+    told = incomplete(status)
+    assert (told["reason"], told["message"]) == (
+        "NodeLost",
+        "Node 0 does not answer: what it had not yet put on the volume may be missing.",
+    )
+
+
 def test_a_volume_that_stays_away_ends_the_job_with_a_reason():
     record = a_record("logsStuck", code=74, message="the volume has taken nothing for 10m0s")
     status = plan_job(with_pods(started(), n0=ended(record, code=74))).status
