@@ -167,3 +167,56 @@ func TestLauncherAndSidecarDeadTogether(t *testing.T) {
 		t.Error("the execution log does not say it")
 	}
 }
+
+// hung makes a file of the share hang: to open a FIFO for writing takes until somebody reads it.
+// The function returned lets go of it.
+func hung(t *testing.T, p *pod, name string) (release func()) {
+	t.Helper()
+	if err := os.MkdirAll(p.share, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(p.share, name)
+	if err := syscall.Mkfifo(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		reader, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = reader.Close() })
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestVolumeThatHangs: it gives no answer at all, for a while or for good.
+func TestVolumeThatHangs(t *testing.T) {
+	t.Parallel()
+	for _, forGood := range []bool{false, true} {
+		t.Run(fmt.Sprintf("for good %v", forGood), func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t, 0, 1, 0, func(p *pod) {
+				p.task("wk-0", "seq 1 1000", true)
+				patient(p, "catchUp=1s")
+			})
+			release := hung(t, p, "stdout-wk-0.txt")
+			sidecar := p.up()
+			equal(t, "exit code", p.start("run").wait(), 0)
+			_ = sidecar.cmd.Process.Signal(syscall.SIGTERM)
+			eventually(t, "the gap is told", func() bool { return p.words() != nil && p.words().Bytes == 3893 })
+			if forGood {
+				sidecar.kill()
+				equal(t, "reason", p.words().Reason, "")
+				return
+			}
+			release()
+			equal(t, "exit code of the sidecar", sidecar.wait(), 0)
+			equal(t, "lines", strings.Count(p.log("stdout-wk-0.txt"), "\n"), 1000)
+			if p.words() != nil {
+				t.Errorf("nothing is missing, but it says %v", p.words())
+			}
+		})
+	}
+}
