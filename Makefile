@@ -80,6 +80,11 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 	@# The chart's unit tests need Helm, which is built by now; without it they were skipped.
 	@$(WITH_VENV); python -m pytest -q tests/unit/chart
 
+.PHONY: bytes
+bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 minutes)
+	@echo "About 7 minutes once the cluster runs: 18 cells of the matrix, three shares that stay away."
+	@$(WITH_VENV); python -m pytest --full tests/cluster/test_no_byte_lost.py $(PYTEST_ARGS)
+
 ##@ The house
 
 .PHONY: check

@@ -44,6 +44,7 @@ func command(arguments []string) int {
 	if err != nil {
 		return failed(err)
 	}
+	times = times.Patient(p.Logs.PatienceSeconds)
 	switch arguments[0] {
 	case "sidecar":
 		return sidecar.Run(where, p, times)

@@ -7,6 +7,17 @@ import pytest
 CLUSTER_TESTS = Path(__file__).parent / "cluster"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch between the short forms, as in `make test`, and the full ones."""
+    parser.addoption("--full", action="store_true", help="run the stress harnesses in full")
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether the stress harnesses are to run in full."""
+    return bool(pytestconfig.getoption("full"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder, so that no test of the cluster can be forgotten in `make test-unit`."""
     for item in items:

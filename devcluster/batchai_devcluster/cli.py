@@ -21,6 +21,7 @@ from batchai_devcluster import (
     storage,
     traces,
 )
+from batchai_devcluster.devcluster import Devcluster
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.ensuring import Images
@@ -82,8 +83,17 @@ def _parser() -> argparse.ArgumentParser:
         verbs.add_parser(name, help=f"run {name} against the cluster", add_help=False)
     verbs.add_parser("go", help="run the project's own Go", add_help=False)
 
+    restart = verbs.add_parser(
+        "restart-node", help="kill a node's kubelet and containerd; start both"
+    )
+    restart.add_argument("node", metavar="NODE")
+    restart.set_defaults(verb=_restart_node)
+
     install = verbs.add_parser("install", help="install the operator of this checkout by its chart")
     install.add_argument("--blob-endpoint", default="", help="blob storage, with `{account}` in it")
+    install.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a value of the chart"
+    )
     install.set_defaults(verb=_install)
 
     image = verbs.add_parser("image", help="build images and put them into the nodes")
@@ -167,7 +177,17 @@ def _image_ensure(paths: Paths, chosen: argparse.Namespace) -> int:
 
 def _install(paths: Paths, chosen: argparse.Namespace) -> None:
     cluster = _working(paths, chosen.provider)
-    print(release.install(paths, cluster, blob_endpoint=chosen.blob_endpoint).operator)
+    more = dict(each.split("=", 1) for each in chosen.set)
+    done = release.install(paths, cluster, blob_endpoint=chosen.blob_endpoint, more=more)
+    print(done.operator)
+
+
+def _restart_node(paths: Paths, chosen: argparse.Namespace) -> None:
+    cluster = provider.choose(paths, chosen.provider)
+    if not isinstance(cluster, Devcluster):
+        raise DevclusterError(f"{cluster.name} cannot restart a node; only devcluster can.")
+    with locked(paths.lock("cluster"), "starting or removing the cluster"):
+        cluster.restart_node(chosen.node)
 
 
 def _working(paths: Paths, wanted: str = "auto") -> provider.Provider:

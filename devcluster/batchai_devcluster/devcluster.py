@@ -6,6 +6,7 @@ state.py before it changes anything outside the cluster's own folder.
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from batchai_devcluster import (
@@ -137,6 +138,32 @@ class Devcluster:
         program = Path(state.program)
         return [Node(self.paths, program, self.processes, each) for each in range(state.nodes)]
 
+    def restart_node(self, name: str) -> None:
+        """Kill a node's kubelet and containerd and start them again; its containers live on.
+
+        Should this be killed in between, `up` finds that they do not run and starts anew.
+
+        Raises:
+            DevclusterError: there is no such node, or it does not come back.
+        """
+        state = State.load(self.paths.state)
+        found = next((node for node in self.members(state) if node.name == name), None)
+        if state is None or found is None:
+            raise DevclusterError(f"There is no node {name!r}.")
+        with step(f"Killing and starting kubelet and containerd of {name}"):
+            commands = found.kill()
+            found.start_again("containerd", commands["containerd"])
+            self._wait("containerd", lambda: loading.answers(found), 60, [])
+            since = datetime.now(UTC).replace(microsecond=0)
+            found.start_again("kubelet", commands["kubelet"])
+            # What the killed kubelet said last is still there, so its word does not count.
+            self._wait(
+                "the node",
+                lambda: self._was_heard(name, since) and self._are_ready(state),
+                120,
+                found.process_names,
+            )
+
     def problem(self) -> str | None:
         """Return why the cluster does not work, or None when it does."""
         state = State.load(self.paths.state)
@@ -176,6 +203,15 @@ class Devcluster:
             return self.kubectl(["get", "--raw=/readyz"]).strip() == "ok"
         except CommandError:
             return False
+
+    def _was_heard(self, name: str, since: datetime) -> bool:
+        """Tell whether a node's kubelet has said since then how the node is."""
+        column = 'jsonpath={.status.conditions[?(@.type=="Ready")].lastHeartbeatTime}'
+        try:
+            text = self.kubectl(["get", "node", name, "--output", column])
+        except CommandError:
+            return False
+        return bool(text) and datetime.fromisoformat(text) >= since
 
     def _are_ready(self, state: State) -> bool:
         """Tell whether every node is ready and offers its GPUs."""

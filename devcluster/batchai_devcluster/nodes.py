@@ -88,6 +88,18 @@ class Node:
         )
         self._start("kubelet", self.program / "kubelet", *kubelet.write(settings, authority))
 
+    def kill(self) -> dict[str, list[str]]:
+        """End kubelet and containerd as a crash would; return their command lines.
+
+        The containers live on, as they do on a real node: their shims are processes of their own.
+        """
+        parts = ("kubelet", "containerd")
+        return {part: self.processes.kill(f"{self.name}-{part}", part) for part in parts}
+
+    def start_again(self, part: str, command: list[str]) -> None:
+        """Start a killed part with the command line that `kill` returned."""
+        self._start(part, *command)
+
     def start_gpus(self, count: int) -> None:
         """Advertise GPUs on this node; 0 starts nothing."""
         if count:

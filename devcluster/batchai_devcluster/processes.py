@@ -5,6 +5,8 @@ for a node's programs, in the node's mount namespace. There is no supervisor: `u
 died and starts the cluster anew.
 """
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -57,6 +59,26 @@ class Processes:
     def is_alive(self, name: str) -> bool:
         """Tell whether the process of that name runs."""
         return bool(self.cgroups.processes(name))
+
+    def kill(self, name: str, program: str, seconds: float = 10.0) -> list[str]:
+        """End the one process of a group that runs a program by SIGKILL; return its command line.
+
+        Others in the group live on: beside containerd these are the shims of its containers.
+
+        Raises:
+            DevclusterError: there is no such process, or it does not end.
+        """
+        found = [each for each in self.cgroups.processes(name) if _program(each) == program]
+        if len(found) != 1:
+            raise DevclusterError(f"`{name}` does not run; see {self.logs / name}.log")
+        command = Path(f"/proc/{found[0]}/cmdline").read_bytes().decode().split("\0")[:-1]
+        os.kill(found[0], signal.SIGKILL)
+        deadline = time.monotonic() + seconds
+        while found[0] in self.cgroups.processes(name):
+            if time.monotonic() > deadline:
+                raise DevclusterError(f"Process {found[0]} of `{name}` does not end.")
+            time.sleep(0.02)
+        return command
 
     def holder(self, name: str, seconds: float = 10.0) -> int:
         """Return the id of a process that holds namespaces, once it has made them.

@@ -4,6 +4,7 @@ Called by the verb `install`, the demo and the cluster tests. It builds the imag
 needs and passes their references on; everything else is the chart's business.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from batchai_devcluster import preparing
@@ -39,13 +40,20 @@ def ensure_images(paths: Paths, cluster: Provider) -> References:
     )
 
 
-def install(paths: Paths, cluster: Provider, *, blob_endpoint: str = "") -> References:
+def install(
+    paths: Paths,
+    cluster: Provider,
+    *,
+    blob_endpoint: str = "",
+    more: Mapping[str, str] | None = None,
+) -> References:
     """Install or upgrade the release and wait until the operator is ready.
 
     Args:
         paths: where things lie.
         cluster: the cluster, which must work.
         blob_endpoint: endpoint of blob storage with `{account}` in it; empty means Azure's.
+        more: further values of the chart, numbers and words as YAML has them.
 
     Returns:
         The images used.
@@ -75,6 +83,7 @@ def install(paths: Paths, cluster: Provider, *, blob_endpoint: str = "") -> Refe
                     "--create-namespace",
                     f"--values={PROFILE}",
                     *_literals(values),
+                    *(f"--set={name}={value}" for name, value in (more or {}).items()),
                     "--wait",
                     "--timeout=180s",
                 ]

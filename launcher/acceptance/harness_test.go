@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	lookAtSources()
 	program = filepath.Join(folder, "launcher")
 	arguments := []string{"build", "-o", program}
 	if os.Getenv("BATCHAI_TEST_RACE") != "" {
@@ -51,6 +52,17 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
+}
+
+// lookAtSources tells Go's test cache what these tests depend on: the program is built here, so a
+// change of its sources would otherwise bring back old results.
+func lookAtSources() {
+	_ = filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // pod is one node of a job.
@@ -120,6 +132,9 @@ func (p *pod) start(arguments ...string) *process {
 	}
 	started := &process{t: p.t, name: arguments[0], cmd: exec.Command(program, arguments...), done: make(chan struct{})}
 	started.cmd.Env = append(p.env, "BATCHAI_PLAN="+string(text), "BATCHAI_TIMING="+p.timing)
+	if arguments[0] == "sidecar" || arguments[0] == "prepare" {
+		started.cmd.Env = append(started.cmd.Env, "BATCHAI_TERMINATION_LOG="+p.at("dev/sidecar-log"))
+	}
 	started.cmd.Stdout, started.cmd.Stderr = &started.stdout, &started.stderr
 	// Grandchildren of killed launchers hold our pipes; do not wait for them.
 	started.cmd.WaitDelay = 100 * time.Millisecond

@@ -54,7 +54,7 @@ func TestPrepareSaysWhatFailed(t *testing.T) {
 	if !strings.Contains(prepare.stderr.String(), "share/file/folder") {
 		t.Errorf("the message does not name the folder: %s", prepare.stderr.String())
 	}
-	message, _ := os.ReadFile(p.at("dev/termination-log"))
+	message, _ := os.ReadFile(p.at("dev/sidecar-log"))
 	equal(t, "the sidecar container's last words", string(message), prepare.stderr.String())
 	sidecar.down()
 }

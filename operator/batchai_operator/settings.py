@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         default="",
         description="Endpoint of blob storage with `{account}` in it; empty means Azure's own.",
     )
+    log_patience_seconds: int = Field(
+        default=600,
+        ge=1,
+        description="How long a job waits for a volume that does not take its output.",
+    )
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
         default="IfNotPresent", description="Pull policy of the launcher's image."
     )

@@ -23,6 +23,9 @@ from support.onlooker import SECRET
 from support.scene import Scene
 from support.waiting import wait_until
 
+PATIENCE = 20
+"""Seconds for which jobs of the tests wait for a volume that does not take their output."""
+
 TOOL = [sys.executable, "-m", "batchai_devcluster"]
 
 
@@ -84,7 +87,8 @@ def node_image(storage: str, pytestconfig: pytest.Config) -> str:
     """Install the operator by its chart; return the image of jobs that name none."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        run_tool("install", "--blob-endpoint", storage)
+        # Shares that stay away are waited for as long; ten minutes would be a long test.
+        run_tool("install", "--blob-endpoint", storage, "--set", f"logPatienceSeconds={PATIENCE}")
     return run_tool("image", "ref", "node").strip()
 
 

@@ -188,8 +188,8 @@ def test_a_killed_compilation_ends_with_the_next_run(tool: Tool) -> None:
     assert_no_trace(tool)
 
 
-def test_down_copes_with_dead_kubelets_and_hung_mounts(tool: Tool) -> None:
-    tool.must("up", "--nodes=1")
+def start_sleeper(tool: Tool) -> None:
+    """Have a Pod that does nothing."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -206,6 +206,30 @@ def test_down_copes_with_dead_kubelets_and_hung_mounts(tool: Tool) -> None:
     tool.must("kubectl", "create", f"--filename={file}")
     tool.must("kubectl", "wait", "--for=condition=Ready", "--timeout=60s", "pod/sleeper")
 
+
+def test_a_restarted_node_keeps_its_containers_and_goes_without_trace(tool: Tool) -> None:
+    tool.must("up", "--nodes=1")
+    start_sleeper(tool)
+    groups = Cgroups(tool.paths.instance)
+    parts = ("node-0-kubelet", "node-0-containerd", "node-0")
+    before = {part: set(groups.processes(part)) for part in parts}
+    tool.must("restart-node", "node-0")
+    after = {part: set(groups.processes(part)) for part in parts}
+    assert before["node-0"] == after["node-0"], "the containers did not live on"
+    assert not before["node-0-kubelet"] & after["node-0-kubelet"]
+    assert len(before["node-0-containerd"] - after["node-0-containerd"]) == 1, "not containerd only"
+    tool.must("status")
+    # The new containerd knows the old containers: it can still end them.
+    tool.must("kubectl", "delete", "pod/sleeper", "--timeout=60s")
+    wait_for(lambda: not groups.processes("node-0"))
+    assert tool.run("restart-node", "node-7")[0] == 1
+    tool.must("down")
+    assert_no_trace(tool)
+
+
+def test_down_copes_with_dead_kubelets_and_hung_mounts(tool: Tool) -> None:
+    tool.must("up", "--nodes=1")
+    start_sleeper(tool)
     groups = Cgroups(tool.paths.instance)
     (kubelet,) = groups.processes("node-0-kubelet")
     waiting = subprocess.Popen(

@@ -4,6 +4,8 @@ It mounts a share and a container by the same CSI drivers as a job, but nothing 
 a shell, sha256sum and find.
 """
 
+from collections.abc import Sequence
+
 from support.api import Api, Raw
 from support.explaining import explain
 from support.kubectl import Kubectl
@@ -15,13 +17,28 @@ SECRET = f"azure-storage-account-{ACCOUNT}-secret"
 
 
 class Onlooker:
-    """One Pod in one namespace: the share `logs` at /share, the container `data` at /container."""
+    """One Pod in one namespace: the share `logs` at /share, the container `data` at /container.
+
+    Further shares are at /NAME.
+    """
 
     def __init__(
-        self, api: Api, kubectl: Kubectl, namespace: str, image: str, endpoint: str
+        self,
+        api: Api,
+        kubectl: Kubectl,
+        namespace: str,
+        image: str,
+        endpoint: str,
+        *,
+        shares: Sequence[str] = (),
     ) -> None:
         self._api, self._kubectl, self._namespace = api, kubectl, namespace
-        api.create("pods", _pod(namespace, image, endpoint.replace("{account}", ACCOUNT)))
+        pod = _pod(namespace, image, endpoint.replace("{account}", ACCOUNT))
+        for name in shares:
+            pod["spec"]["volumes"].append(_share(name, name))
+            mounts = pod["spec"]["containers"][0]["volumeMounts"]
+            mounts.append({"name": name, "mountPath": f"/{name}"})
+        api.create("pods", pod)
 
     def run(self, *command: str) -> bytes:
         """Run a command, which must succeed, and return its standard output."""
@@ -58,6 +75,14 @@ class Onlooker:
         return any(each["ready"] for each in pod["status"].get("containerStatuses", ()))
 
 
+def _share(name: str, share: str) -> Raw:
+    attributes = {"shareName": share, "secretName": SECRET}
+    return {
+        "name": name,
+        "csi": {"driver": "file.csi.azure.com", "volumeAttributes": attributes},
+    }
+
+
 def _pod(namespace: str, image: str, endpoint: str) -> Raw:
     return {
         "apiVersion": "v1",
@@ -79,13 +104,7 @@ def _pod(namespace: str, image: str, endpoint: str) -> Raw:
                 }
             ],
             "volumes": [
-                {
-                    "name": "share",
-                    "csi": {
-                        "driver": "file.csi.azure.com",
-                        "volumeAttributes": {"shareName": "logs", "secretName": SECRET},
-                    },
-                },
+                _share("share", "logs"),
                 {
                     "name": "container",
                     "csi": {

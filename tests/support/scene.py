@@ -22,13 +22,20 @@ class Scene:
         self.api, self.kubectl, self.namespace = api, kubectl, namespace
         self.node_image, self.blob_endpoint = node_image, blob_endpoint
         self._onlooker: Onlooker | None = None
+        self.shares: Sequence[str] = ()
+        """Shares besides `logs` that the onlooker sees, if set before it is first asked for."""
 
     @property
     def onlooker(self) -> Onlooker:
         """The third Pod; started when it is first asked for."""
         if self._onlooker is None:
             self._onlooker = Onlooker(
-                self.api, self.kubectl, self.namespace, self.node_image, self.blob_endpoint
+                self.api,
+                self.kubectl,
+                self.namespace,
+                self.node_image,
+                self.blob_endpoint,
+                shares=self.shares,
             )
         return self._onlooker
 

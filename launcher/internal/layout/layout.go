@@ -13,10 +13,13 @@ import (
 )
 
 // Layout is the set of paths below one root, which is "/" outside of tests.
-type Layout struct{ root string }
+type Layout struct{ root, last string }
 
-// FromEnvironment reads the root from BATCHAI_ROOT, which only tests set.
-func FromEnvironment() Layout { return Layout{root: os.Getenv("BATCHAI_ROOT")} }
+// FromEnvironment reads the root from BATCHAI_ROOT and the place of last words from
+// BATCHAI_TERMINATION_LOG, which only tests set: there, containers of a Pod share their root.
+func FromEnvironment() Layout {
+	return Layout{root: os.Getenv("BATCHAI_ROOT"), last: os.Getenv("BATCHAI_TERMINATION_LOG")}
+}
 
 // At returns the layout below root.
 func At(root string) Layout { return Layout{root: root} }
@@ -38,6 +41,9 @@ func (l Layout) Started() string { return l.in("started") }
 // Final says that no byte will be added to any log of this node.
 func (l Layout) Final() string { return l.in("final") }
 
+// Drained says that the sidecar has taken out of the FIFOs what a dead launcher left in them.
+func (l Layout) Drained() string { return l.in("drained") }
+
 // Record is the full exit record.
 func (l Layout) Record() string { return l.in("record.json") }
 
@@ -51,7 +57,12 @@ func (l Layout) SidecarLock() string { return l.in("sidecar.lock") }
 func (l Layout) ReadersLock() string { return l.in("readers.lock") }
 
 // TerminationLog is where Kubernetes looks for a container's last words.
-func (l Layout) TerminationLog() string { return filepath.Join(l.root, "/dev/termination-log") }
+func (l Layout) TerminationLog() string {
+	if l.last != "" {
+		return l.last
+	}
+	return filepath.Join(l.root, "/dev/termination-log")
+}
 
 // ErrHeld means that another process holds the lock.
 var ErrHeld = errors.New("the lock is held by another process")

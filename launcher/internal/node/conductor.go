@@ -41,6 +41,7 @@ type conductor struct {
 	link       meeting.Link
 	host       *meeting.Host // Only on node 0.
 	limit      <-chan time.Time
+	watch      <-chan time.Time // When to look how the volume of the logs does.
 	started    time.Time
 
 	state       verdict.NodeState
@@ -91,6 +92,8 @@ func (c *conductor) handle(deadline <-chan time.Time) bool {
 		c.leave(record.PeerLost, fmt.Sprintf("node 0 has not answered for %v", c.times.PeerLost), unix.SIGTERM, c.times.Stop)
 	case <-c.limit:
 		c.onLimit()
+	case <-c.watch:
+		c.onWatch()
 	case ended := <-c.exits:
 		c.onExit(ended)
 	}
@@ -136,6 +139,14 @@ func (c *conductor) onLimit() {
 	}
 }
 
+// onWatch ends the node when its programs have waited too long for a volume that takes nothing.
+func (c *conductor) onWatch() {
+	if name, held := c.outputs.held(); held >= c.times.Patience && !c.over() {
+		c.leave(record.LogsStuck, fmt.Sprintf("the volume of the logs has taken nothing of %s for %v, and no more can be kept here",
+			name, held.Round(time.Second)), unix.SIGTERM, c.times.Stop)
+	}
+}
+
 // leave ends this node's part for a reason of its own and tells node 0.
 func (c *conductor) leave(outcome, message string, first syscall.Signal, grace time.Duration) {
 	if c.left != "" {
@@ -143,7 +154,7 @@ func (c *conductor) leave(outcome, message string, first syscall.Signal, grace t
 	}
 	c.left, c.message = outcome, message
 	c.journal.Say("This node ends: %s", message)
-	if outcome == record.Terminated || outcome == record.LauncherFailed {
+	if outcome == record.Terminated || outcome == record.LauncherFailed || outcome == record.LogsStuck {
 		c.state.Outcome, c.state.Message = outcome, message
 		c.report()
 	}

@@ -14,7 +14,7 @@ const (
 	echoPatience = 5 * time.Second
 	// mayRemain is what the sidecar can surely ship within the Pod's grace period.
 	mayRemain = 16 << 20
-	glance    = 50 * time.Millisecond
+	glance    = 20 * time.Millisecond
 )
 
 // outputs owns the ways of all streams of this node while the launcher lives.
@@ -108,10 +108,25 @@ func (o *outputs) weak() bool {
 	return false
 }
 
-// caughtUp waits until the sidecar has shipped nearly everything: at a natural end there is no
-// hurry, while after it only the Pod's grace period is left.
+// held is the output whose program has waited longest for the volume.
+func (o *outputs) held() (name string, longest time.Duration) {
+	for _, pump := range o.pumps {
+		if held := pump.Held(); held > longest {
+			name, longest = pump.Name(), held
+		}
+	}
+	return name, longest
+}
+
+// caughtUp waits until the sidecar has shipped everything, or nearly so and the volume takes it: at
+// a natural end there is no hurry, while after it only the Pod's grace period is left.
 func (o *outputs) caughtUp(within time.Duration, hurry <-chan os.Signal) bool {
-	for deadline := time.Now().Add(within); spool.Backlog(o.folder, o.names) > mayRemain; {
+	before := spool.Safe(o.folder, o.names)
+	for deadline := time.Now().Add(within); ; {
+		backlog := spool.Backlog(o.folder, o.names)
+		if backlog == 0 || backlog <= mayRemain && spool.Safe(o.folder, o.names) > before {
+			return true
+		}
 		if time.Now().After(deadline) {
 			return false
 		}
@@ -121,5 +136,4 @@ func (o *outputs) caughtUp(within time.Duration, hurry <-chan os.Signal) bool {
 		case <-time.After(glance):
 		}
 	}
-	return true
 }

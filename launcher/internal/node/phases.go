@@ -150,14 +150,25 @@ func (c *conductor) end() int {
 	}
 	c.journal.Say("Node %d ends: %s, exit code %d", c.state.Node, outcome, code)
 	c.write(outcome, ended)
-	if c.left != record.Terminated && !c.outputs.caughtUp(c.times.CatchUp, c.signals) {
-		c.journal.Say("The volume of the logs is slow; the rest is left to the Pod's grace period")
+	if !c.caughtUp() {
+		c.journal.Say("The volume of the logs has not taken all output; the rest is left to the Pod's grace period")
 	}
 	if c.host != nil && len(c.board.Ended) > 1 {
 		time.Sleep(linger) // So that the last guest's last word is answered.
 	}
 	c.link.Close()
 	return code
+}
+
+// caughtUp waits for the volume where there is time for that and it has not been waited for already.
+func (c *conductor) caughtUp() bool {
+	switch c.left {
+	case record.Terminated:
+		return true
+	case record.LogsStuck:
+		return false
+	}
+	return c.outputs.caughtUp(c.times.CatchUp, c.signals)
 }
 
 func all(values []bool) bool {

@@ -83,6 +83,7 @@ func newConductor(where layout.Layout, p *plan.Plan, times timing.Timing) (*cond
 		// More than 250 years would overflow the clock and end the job at once.
 		c.limit = time.After(time.Duration(min(*p.MaxSeconds, 8_000_000_000)) * time.Second)
 	}
+	c.watch = time.Tick(max(min(times.Patience/8, time.Second), 10*time.Millisecond))
 	c.journal.Say("Node %d of %d of job %s/%s/%s starts", p.Node.Index, p.Node.Count,
 		p.Job.Workspace, p.Job.Experiment, p.Job.Name)
 	return c, c.meet()

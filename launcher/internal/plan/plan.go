@@ -86,6 +86,8 @@ type Logs struct {
 	Directory    string `json:"directory"`
 	Kind         string `json:"kind"`
 	ExecutionLog string `json:"executionLog"`
+	// PatienceSeconds is how long a volume that takes nothing is waited for; 0 = the launcher's own.
+	PatienceSeconds int64 `json:"patienceSeconds"`
 }
 
 // Preparation runs once on each node before any task of any node.
@@ -161,6 +163,9 @@ func (p *Plan) check() error {
 		if !filepath.IsAbs(path) {
 			return fmt.Errorf("%s: %q is not an absolute path", field, path)
 		}
+	}
+	if p.Logs.PatienceSeconds < 0 {
+		return fmt.Errorf("logs.patienceSeconds: %d is less than 0", p.Logs.PatienceSeconds)
 	}
 	if p.Hostfile != nil && len(p.Hostfile.Slots) != p.Node.Count {
 		return fmt.Errorf("hostfile.slots: %d numbers for %d nodes", len(p.Hostfile.Slots), p.Node.Count)

@@ -29,12 +29,14 @@ const (
 	PeerLost          = "peerLost"
 	Terminated        = "terminated"
 	LauncherFailed    = "launcherFailed"
+	LogsStuck         = "logsStuck"
 )
 
 // Exit codes of the launcher where the program's code does not decide.
 const (
 	CodePeerLost       = 75
 	CodeLauncherFailed = 70
+	CodeLogsStuck      = 74
 	CodeTimedOut       = 124
 	CodeTerminated     = 143
 )

@@ -43,6 +43,8 @@ type Shipment struct {
 	Limit  int64 // Of bytes not shipped, beyond which the program has to wait.
 	Times  timing.Timing
 	Say    func(format string, arguments ...any)
+	// Blame is told the volume's last error, and "" when it works again.
+	Blame func(reason string)
 	// Hurry is closed when the job has ended: upload now, more is not worth waiting for.
 	Hurry <-chan struct{}
 	// Last is closed when the spool file does not grow any more.
@@ -153,10 +155,15 @@ func (s *Shipment) open() error {
 }
 
 func (s *Shipment) openTarget() error {
-	if err := os.MkdirAll(s.Folder, 0o777); err != nil {
-		return err
+	path := filepath.Join(s.Folder, s.Stream.Name())
+	target, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if errors.Is(err, os.ErrNotExist) {
+		// Not before: on a volume that fails, making the folders finds that they exist.
+		if err := os.MkdirAll(s.Folder, 0o777); err != nil {
+			return err
+		}
+		target, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	}
-	target, err := os.OpenFile(filepath.Join(s.Folder, s.Stream.Name()), os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
@@ -288,6 +295,7 @@ func (s *Shipment) drop() {
 func (s *Shipment) complain(err error) {
 	if text := err.Error(); text != s.failing {
 		s.failing = text
+		s.Blame(text)
 		s.Say("Writing %s fails and is tried again: %s", s.Stream.Name(), text)
 	}
 }
@@ -295,6 +303,7 @@ func (s *Shipment) complain(err error) {
 func (s *Shipment) recovered() {
 	if s.failing != "" {
 		s.failing = ""
+		s.Blame("")
 		s.Say("Writing %s works again", s.Stream.Name())
 	}
 }

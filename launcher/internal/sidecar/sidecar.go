@@ -44,12 +44,15 @@ type sidecar struct {
 	lastWord chan struct{} // Nor does the execution log.
 	streams  sync.WaitGroup
 	log      sync.WaitGroup
+	words    *lastWords
+	again    bool // An earlier sidecar of this Pod has died.
 }
 
 // Run ships until the job container has ended and everything is on the volume; returns the exit code.
 func Run(where layout.Layout, p *plan.Plan, times timing.Timing) int {
 	s := &sidecar{where: where, plan: p, times: times, fifos: map[string]int{}, stop: make(chan os.Signal, 1),
-		hurry: make(chan struct{}), last: make(chan struct{}), lastWord: make(chan struct{})}
+		hurry: make(chan struct{}), last: make(chan struct{}), lastWord: make(chan struct{}),
+		words: newLastWords(where, p)}
 	signal.Notify(s.stop, unix.SIGTERM, unix.SIGINT)
 	lock, err := s.open()
 	if err != nil {
@@ -67,8 +70,10 @@ func Run(where layout.Layout, p *plan.Plan, times timing.Timing) int {
 		return 0
 	}
 	s.takeOver()
+	s.words.drained()
 	close(s.last)
 	s.streams.Wait()
+	s.words.end()
 	s.journal.Say("All output of node %d is in %s", p.Node.Index, p.Logs.Directory)
 	close(s.lastWord)
 	s.log.Wait()
@@ -108,6 +113,7 @@ func (s *sidecar) open() (*os.File, error) {
 	if s.executionLog().Size() == 0 {
 		s.introduce()
 	} else {
+		s.again = true
 		s.journal.Say("The sidecar was started again and goes on")
 	}
 	return layout.Lock(s.where.SidecarLock(), false, true)
@@ -132,7 +138,7 @@ func (s *sidecar) introduce() {
 func (s *sidecar) ship() {
 	start := func(stream spool.Stream, last chan struct{}, group *sync.WaitGroup) {
 		shipment := &shipping.Shipment{Stream: stream, Folder: s.plan.Logs.Directory, Kind: s.plan.Logs.Kind,
-			Limit: s.limit(), Times: s.times, Say: s.journal.Say, Hurry: s.hurry, Last: last}
+			Limit: s.limit(), Times: s.times, Say: s.journal.Say, Blame: s.words.blame, Hurry: s.hurry, Last: last}
 		group.Go(shipment.Run)
 	}
 	for _, name := range s.plan.Streams() {
@@ -148,19 +154,28 @@ func (s *sidecar) limit() int64 { return spool.Limit / int64(max(1, len(s.plan.S
 func (s *sidecar) awaitLauncher() bool {
 	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
-	hurried := false
-	for {
+	hurried, watched := false, false
+	for first := true; ; first = false {
 		started := layout.Exists(s.where.Started())
 		if started {
+			if !watched {
+				// Not before: until then the message is `prepare`'s.
+				watched = true
+				s.words.watch()
+			}
 			// Kept, never released: no second launcher may begin now.
 			if lock, err := layout.Lock(s.where.LauncherLock(), false, false); err == nil {
 				s.launcher = lock
+				if first && s.again && !layout.Exists(s.where.Record()) && !layout.Exists(s.where.Drained()) {
+					s.tore()
+				}
 				return true
 			}
 		}
 		if s.stopped && !started {
 			return false
 		}
+		// The launcher waits for what this hurries.
 		if !hurried && layout.Exists(s.where.Record()) {
 			hurried = true
 			close(s.hurry)
@@ -210,6 +225,14 @@ func (s *sidecar) takeOver() {
 		}
 	}
 	await(&echoes, unstarted)
+	// Best effort: without it a later sidecar says that something may be missing which is not.
+	_ = layout.WriteByRename(s.where.Drained(), nil, 0o644)
+}
+
+// tore says what nobody can know: how much was in the FIFOs when both their readers were dead.
+func (s *sidecar) tore() {
+	s.words.tore()
+	s.journal.Say("Launcher and sidecar were dead at the same time: up to %d bytes of each output may be missing", spool.PipeSize)
 }
 
 // awaitReaders lets those finish who follow a log: they are killed when this process ends.

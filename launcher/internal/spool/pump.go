@@ -39,6 +39,7 @@ type Pump struct {
 	size   atomic.Int64
 	ended  chan struct{}
 	finish atomic.Bool
+	held   atomic.Pointer[time.Time]
 	// Wake receives a token after every move.
 	Wake chan struct{}
 }
@@ -68,6 +69,9 @@ func NewPump(stream Stream, fifo int, limit int64) (*Pump, error) {
 
 // Size is the number of bytes in the spool file.
 func (p *Pump) Size() int64 { return p.size.Load() }
+
+// Name is the stream's file name on the share.
+func (p *Pump) Name() string { return p.stream.Name() }
 
 // Ended is closed when nothing more will come through this pump.
 func (p *Pump) Ended() <-chan struct{} { return p.ended }
@@ -106,9 +110,26 @@ func (p *Pump) Finish() {
 	_ = p.in.SetReadDeadline(time.Unix(1, 0))
 }
 
+// Held is for how long the program has had to wait without one more byte being safe on the volume;
+// 0 while it does not wait, or waits for the container's log only.
+func (p *Pump) Held() time.Duration {
+	if since := p.held.Load(); since != nil {
+		return time.Since(*since)
+	}
+	return 0
+}
+
 // await holds the program back while too much waits to be shipped.
 func (p *Pump) await() {
-	for !p.finish.Load() && p.offset >= p.limit && p.offset-p.stream.Released() >= p.limit {
+	defer p.held.Store(nil)
+	for seen := int64(-1); !p.finish.Load() && p.offset >= p.limit && p.offset-p.stream.Released() >= p.limit; {
+		if shipped := p.stream.Confirmed(); p.offset-shipped < p.limit {
+			p.held.Store(nil)
+		} else if shipped != seen {
+			now := time.Now()
+			seen = shipped
+			p.held.Store(&now)
+		}
 		time.Sleep(pause)
 	}
 }

@@ -19,7 +19,10 @@ import (
 )
 
 // pipeSize lets a program run ahead of the launcher by as much as Linux allows to everybody.
-const pipeSize = 1 << 20
+const pipeSize = PipeSize
+
+// PipeSize is what a FIFO may hold, in bytes.
+const PipeSize = 1 << 20
 
 // Limit is what one node's spool may hold, in bytes, before its programs have to wait.
 const Limit = 512 << 20
@@ -72,8 +75,16 @@ func Backlog(folder string, names []string) int64 {
 	var sum int64
 	for _, name := range names {
 		stream := At(folder, name)
-		_, confirmed, _ := stream.Shipped().Load()
-		sum += stream.Size() - confirmed
+		sum += stream.Size() - stream.Confirmed()
+	}
+	return sum
+}
+
+// Safe is how many bytes of all streams together are safe on the volume.
+func Safe(folder string, names []string) int64 {
+	var sum int64
+	for _, name := range names {
+		sum += At(folder, name).Confirmed()
 	}
 	return sum
 }
@@ -87,6 +98,15 @@ func (s Stream) OpenRead() (int, error) {
 	// Best effort: a user without privileges may have used up its share of pipe memory.
 	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, pipeSize)
 	return fd, nil
+}
+
+// Waiting is how many bytes are in the FIFO behind an open end of it.
+func Waiting(fifo int) int64 {
+	count, err := unix.IoctlGetInt(fifo, unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return int64(count)
 }
 
 // OpenWrite opens the write end for a program. Some read end must be open already.
@@ -109,11 +129,16 @@ func (s Stream) Size() int64 {
 	return info.Size()
 }
 
+// Confirmed is the number of leading bytes that are safe on the volume.
+func (s Stream) Confirmed() int64 {
+	_, confirmed, _ := s.Shipped().Load()
+	return confirmed
+}
+
 // Released is the number of leading bytes that nobody needs any more on this disk.
 func (s Stream) Released() int64 {
-	_, confirmed, _ := s.Shipped().Load()
 	_, echoed, _ := s.Echoed().Load()
-	return min(confirmed, echoed)
+	return min(s.Confirmed(), echoed)
 }
 
 // Punch gives the disk space of [from, to) back. The file keeps its size and its offsets.

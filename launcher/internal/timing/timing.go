@@ -19,6 +19,7 @@ type Timing struct {
 	Sync      time.Duration // Between two fsyncs of a log on a share.
 	Blob      time.Duration // Between two uploads of a log to a blob container, at first.
 	CatchUp   time.Duration // How long a natural end waits for the sidecar's shipping.
+	Patience  time.Duration // How long programs that wait for a full spool are kept waiting.
 	Folder    time.Duration // How long `prepare` waits for a volume to answer.
 	Readers   time.Duration // How long an ending sidecar waits for those who read files.
 }
@@ -33,9 +34,19 @@ func Default() Timing {
 		Sync:      2 * time.Second,
 		Blob:      5 * time.Second,
 		CatchUp:   10 * time.Minute,
+		Patience:  10 * time.Minute,
 		Folder:    60 * time.Second,
 		Readers:   5 * time.Second,
 	}
+}
+
+// Patient returns the times with the plan's patience for a volume that takes nothing; 0 = as before.
+func (t Timing) Patient(seconds int64) Timing {
+	if seconds > 0 {
+		t.CatchUp = time.Duration(seconds) * time.Second
+		t.Patience = t.CatchUp
+	}
+	return t
 }
 
 // FromEnvironment applies BATCHAI_TIMING ("peerLost=3s,stop=1s"), which only tests set.
@@ -44,7 +55,7 @@ func FromEnvironment() (Timing, error) {
 	fields := map[string]*time.Duration{
 		"terminate": &t.Terminate, "stop": &t.Stop, "drain": &t.Drain, "peerLost": &t.PeerLost,
 		"sync": &t.Sync, "blob": &t.Blob, "catchUp": &t.CatchUp, "folder": &t.Folder,
-		"readers": &t.Readers,
+		"readers": &t.Readers, "patience": &t.Patience,
 	}
 	text := os.Getenv("BATCHAI_TIMING")
 	if text == "" {

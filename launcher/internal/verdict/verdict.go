@@ -17,7 +17,7 @@ type NodeState struct {
 	Address  string      `json:"address"`
 	Prepared *int        `json:"prepared,omitempty"` // The preparation's exit code; 0 without one.
 	Tasks    []TaskState `json:"tasks"`
-	Outcome  string      `json:"outcome,omitempty"` // terminated, launcherFailed: it leaves by itself.
+	Outcome  string      `json:"outcome,omitempty"` // terminated, launcherFailed, logsStuck: it leaves by itself.
 	Message  string      `json:"message,omitempty"`
 	Ended    bool        `json:"ended,omitempty"` // All its processes have ended.
 }
@@ -99,11 +99,7 @@ func judge(nodes []*NodeState, lost []bool, timedOut bool) (*record.Result, stri
 		if node == nil || node.Outcome == "" {
 			continue
 		}
-		code := record.CodeTerminated
-		if node.Outcome == record.LauncherFailed {
-			code = record.CodeLauncherFailed
-		}
-		return &record.Result{Outcome: node.Outcome, ExitCode: code, Node: i},
+		return &record.Result{Outcome: node.Outcome, ExitCode: leavingCode(node.Outcome), Node: i},
 			fmt.Sprintf("node %d: %s", i, node.Message)
 	}
 	if timedOut {
@@ -117,6 +113,17 @@ func judge(nodes []*NodeState, lost []bool, timedOut bool) (*record.Result, stri
 		}
 	}
 	return nil, ""
+}
+
+// leavingCode is the launcher's exit code for a node that leaves by itself.
+func leavingCode(outcome string) int {
+	switch outcome {
+	case record.LauncherFailed:
+		return record.CodeLauncherFailed
+	case record.LogsStuck:
+		return record.CodeLogsStuck
+	}
+	return record.CodeTerminated
 }
 
 // decided tells whether all tasks of the node that decide have ended well by themselves.
@@ -154,13 +161,12 @@ func firstFailure(nodes []*NodeState) (int, *TaskState) {
 
 // Own is the outcome and the launcher's exit code for one node, when its processes have ended.
 //
-// left is what made this node leave by itself (terminated, launcherFailed, peerLost, timedOut), or empty.
+// left is what made this node leave by itself (terminated, launcherFailed, logsStuck, peerLost,
+// timedOut), or empty.
 func Own(me *NodeState, left string, verdict *record.Result) (outcome string, code int) {
 	switch left {
-	case record.Terminated:
-		return left, record.CodeTerminated
-	case record.LauncherFailed:
-		return left, record.CodeLauncherFailed
+	case record.Terminated, record.LauncherFailed:
+		return left, leavingCode(left)
 	}
 	if me.Prepared != nil && *me.Prepared != 0 {
 		return record.PreparationFailed, *me.Prepared
@@ -180,6 +186,8 @@ func Own(me *NodeState, left string, verdict *record.Result) (outcome string, co
 		return left, record.CodePeerLost
 	case record.TimedOut:
 		return left, record.CodeTimedOut
+	case record.LogsStuck:
+		return left, leavingCode(left)
 	}
 	switch {
 	case verdict == nil:

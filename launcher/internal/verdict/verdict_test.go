@@ -92,6 +92,8 @@ func TestOwn(t *testing.T) {
 		{"a guest lost node 0", node(1, &zero, running), record.PeerLost, nil, record.PeerLost, 75},
 		{"terminated", node(1, &zero, running), record.Terminated, &record.Result{Outcome: record.Terminated}, record.Terminated, 143},
 		{"own trouble", node(1, nil), record.LauncherFailed, nil, record.LauncherFailed, 70},
+		{"volume away", node(0, &zero, running), record.LogsStuck, &record.Result{Outcome: record.LogsStuck, ExitCode: 74}, record.LogsStuck, 74},
+		{"own failure while the volume is away", node(0, &zero, failed), record.LogsStuck, &record.Result{Outcome: record.TaskFailed, ExitCode: 7}, record.TaskFailed, 7},
 		{"no verdict at all", node(1, nil), "", nil, record.LauncherFailed, 70},
 	}
 	for _, c := range cases {

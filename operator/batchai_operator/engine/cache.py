@@ -2,7 +2,8 @@
 
 Fed by the controller (lists and watch events) and by the reconcilers (answers to their own writes),
 read by the reconcilers. It holds copies only: everything in it can be listed again, so a restart
-loses nothing. Look-ups cost what they return, never a scan.
+loses nothing but the last words of Pods that are gone. Look-ups cost what they return, never a
+scan.
 """
 
 from collections import OrderedDict
@@ -18,6 +19,8 @@ Key = tuple[str, str]
 
 # Deleted uids that are remembered, so that a late answer or list cannot bring an object back.
 _TOMBSTONES = 20_000
+# Jobs whose vanished Pods are kept; there are some only where a volume did not take output.
+_GRAVES = 1_000
 
 
 class Table:
@@ -128,6 +131,7 @@ class Cache:
         self.clusters = Table(lambda _: None)
         self.pods = Table(job_uid_of)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
+        self._gone: OrderedDict[str, dict[str, Object]] = OrderedDict()
 
     def is_news(self, resource: Resource, obj: Object) -> bool:
         """Return whether a version of an object is newer than what is known."""
@@ -137,6 +141,23 @@ class Cache:
     def pods_of(self, job: Object) -> tuple[Object, ...]:
         """Return the Pods that a job owns."""
         return self.pods.in_group(job["metadata"]["uid"])
+
+    def bury(self, pod: Object) -> None:
+        """Keep a Pod that does not exist any more if its sidecar left a message.
+
+        A Pod that is deleted vanishes a moment after it has ended, often before the next pass.
+        """
+        for container in (pod.get("status") or {}).get("initContainerStatuses") or ():
+            ended = (container.get("state") or {}).get("terminated") or {}
+            if container.get("name") == names.SIDECAR_CONTAINER and ended.get("message"):
+                left = self._gone.setdefault(job_uid_of(pod) or "", {})
+                left[pod["metadata"]["uid"]] = pod
+        if len(self._gone) > _GRAVES:
+            self._gone.popitem(last=False)
+
+    def gone_of(self, job: Object) -> tuple[Object, ...]:
+        """Return what is kept of a job's Pods that do not exist any more."""
+        return tuple(self._gone.get(job["metadata"]["uid"], {}).values())
 
     def mount_failures_of(self, pods: tuple[Object, ...]) -> tuple[MountFailure, ...]:
         """Return what the kubelet said about volumes of these Pods."""

@@ -88,6 +88,7 @@ class Inbox:
             for event in self._cache.failures.in_group(uid):
                 self._cache.failures.drop(event["metadata"]["uid"])
             if self._cache.pods.drop(uid):
+                self._cache.bury(obj)
                 self._pod(obj)
         elif resource == EVENTS:
             # An Event that expires takes no fact back, but the next pass need not see it.

@@ -120,6 +120,7 @@ class JobReconciler:
             new_key=secrets.token_hex(32),
             settings=self._settings,
             now=self._clock(),
+            gone=self._cache.gone_of(job),
         )
 
     async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:

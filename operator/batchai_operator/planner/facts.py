@@ -108,6 +108,7 @@ class JobFacts:
         new_key: random text for a Secret that is made now.
         settings: of the operator.
         now: the time.
+        gone: Pods of the job that do not exist any more and whose sidecar left a message.
         refusal: set when children of this very plan have just been refused.
     """
 
@@ -122,6 +123,7 @@ class JobFacts:
     new_key: str = field(repr=False)
     settings: Settings
     now: datetime
+    gone: tuple[Object, ...] = ()
     refusal: Refusal | None = None
 
 

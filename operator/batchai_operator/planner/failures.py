@@ -15,6 +15,7 @@ JOB_FAILED = "Job failed with non-zero exit code"
 PREPARATION_FAILED = "Job preparation task failed with non-zero exit code"
 TERMINATED = "The specified job has been terminated by the user"
 START_FAILED = "unable to start docker container"
+LOGS_FAILED = "unable to write the output of the job to its volume"
 TIMED_OUT = "The job exceeded its maxWallClockTime"
 
 _MOUNT_FAILED = {

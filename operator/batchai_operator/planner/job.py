@@ -11,7 +11,7 @@ Decisions where the spec is silent:
 - A job runs from the moment all its nodes are scheduled; a Pod that vanishes after that is a lost
   node. That is said a moment later, when the nodes have addresses, so that it costs one write.
 - The launcher enforces maxWallClockTime; the operator does a minute later, should the launcher
-  hang.
+  hang, and later by as long as a launcher whose programs have ended waits for the volume.
 - The end is written before the rest of the Pods is deleted, so that a crash in between cannot
   change it; a Pod that never started goes at once, others get a minute to save their last output.
 """
@@ -54,7 +54,7 @@ def plan_job(facts: JobFacts) -> JobPlan:
         The plan. Equal facts give equal plans; when nothing is to be done it is empty.
     """
     status = facts.job.get("status") or {}
-    observed = observe(facts.pods, int(status.get("attempt") or 1))
+    observed = observe(facts.pods, int(status.get("attempt") or 1), facts.gone)
     if status.get("executionState") in FINISHED:
         return after_end(facts, observed)
     try:
@@ -122,7 +122,9 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     may_settle = status.get("executionState") != "running" and settling > 0 and obstacle is None
     if may_settle and not all(pod.ip for pod in pods):
         return JobPlan(requeue_after=_soonest([*waits, settling]))
-    left = (begun + spec.constraints.max_wall_clock_time + BACKSTOP - now).total_seconds()
+    patience = timedelta(seconds=facts.settings.log_patience_seconds)
+    limit = spec.constraints.max_wall_clock_time + BACKSTOP + patience
+    left = (begun + limit - now).total_seconds()
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})
         return _end(facts, observed, lifecycle.End(timed_out, at=now))
@@ -218,6 +220,8 @@ def _end(
         message = f"{end.failure.as_line()}{code}"
         report = Report("failed", end.failure.code, message, attempt, failure=end.failure)
     report = replace(report, start=begun, end=at, exit_code=end.exit_code, tool_type=tool_type)
+    # Who is still saving output may yet save all of it; ending.py has the last look.
+    report = replace(report, incomplete=lifecycle.incompleteness(observed, now))
     has_leftovers = bool(observed.live)
     return _answer(facts, observed, report, JobPlan(requeue_after=0 if has_leftovers else None))
 

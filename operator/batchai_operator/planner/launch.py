@@ -19,7 +19,9 @@ from batchai_operator.planner.toolkits.tasks import Task, Variable
 MAX_PLAN_BYTES = 120_000
 """Linux takes one environment variable of 128 KiB at most; the rest is for names and growth."""
 
-RESERVED_BY_LAUNCHER = frozenset({"BATCHAI_ROOT", "BATCHAI_TIMING", "BATCHAI_POD_IP"})
+RESERVED_BY_LAUNCHER = frozenset(
+    {"BATCHAI_ROOT", "BATCHAI_TIMING", "BATCHAI_TERMINATION_LOG", "BATCHAI_POD_IP"}
+)
 """Variables that tell the launcher itself something; a user's of these names are left out."""
 
 
@@ -92,6 +94,7 @@ def _plan(build: Build, index: int) -> dict[str, Any]:
             "directory": paths.stdouterr.path,
             "kind": _log_kind(build),
             "executionLog": f"execution{suffix}.log",
+            "patienceSeconds": build.settings.log_patience_seconds,
         },
         "directories": {o.id: o.path for o in (paths.stdouterr, *paths.outputs)},
         "maxSeconds": int(spec.constraints.max_wall_clock_time.total_seconds()),

@@ -8,6 +8,8 @@ Decisions where the spec is silent:
   the job as JobNodeLost without an exit code; a rerun (spec 11, 10) will hook in where that code is
   made.
 - A job that exceeds maxWallClockTime ends as JobTimedOut with the launcher's code 124.
+- A job whose programs had to be ended because the volume of its logs took nothing for too long ends
+  as LogsVolumeError without an exit code: no program decided.
 - When node 0 lost another node, and that one was killed for lack of memory, the job failed with
   137.
 - A Pod that should have been gone a minute ago counts as gone: its node does not answer.
@@ -20,6 +22,7 @@ from typing import Any
 
 from batchai_operator.planner import failures
 from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.losses import Incomplete, describe
 from batchai_operator.planner.observed import NodePod, Observed
 from batchai_operator.planner.records import Verdict
 from batchai_operator.planner.times import parse
@@ -78,7 +81,7 @@ def _is_unheard(pod: NodePod) -> bool:
     record = pod.record
     if record is None or record.job is not None:
         return False
-    return record.own.outcome in {"terminated", "launcherFailed", "peerLost"}
+    return record.own.outcome in {"terminated", "launcherFailed", "peerLost", "logsStuck"}
 
 
 def _silence(pod: NodePod, now: datetime) -> timedelta:
@@ -89,6 +92,20 @@ def is_overdue(pod: NodePod, now: datetime) -> bool:
     """Tell whether a deleted Pod should be gone long since."""
     deadline = pod.deletion_deadline
     return deadline is not None and now - deadline >= OVERDUE
+
+
+def incompleteness(observed: Observed, now: datetime) -> Incomplete | None:
+    """Return what is missing of a job's output, None when nothing is or it is not known yet.
+
+    Nodes that still save output may yet save all of it, so they are waited for.
+    """
+    silent = []
+    for pod in observed.current.values():
+        if pod.is_live and not is_overdue(pod, now):
+            return None
+        if pod.is_live and pod.has_started:
+            silent.append(pod.index)
+    return describe(observed.losses, silent)
 
 
 def seconds_until_overdue(observed: Observed, now: datetime) -> float | None:
@@ -133,6 +150,9 @@ def _from_verdict(
         case "timedOut":
             failure = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": message})
             return End(failure, verdict.exit_code, at)
+        case "logsStuck":
+            told = {**details, "Info": message}
+            return End(Failure("LogsVolumeError", failures.LOGS_FAILED, told), None, at)
         case "launcherFailed":
             return End(failures.start_failure(image, message), verdict.exit_code, at)
         case _:

@@ -4,12 +4,13 @@ Used by lifecycle.py, waiting.py and job.py. It reads Pods and decides nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from batchai_operator import names
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.losses import Loss, parse_loss
 from batchai_operator.planner.records import Record, parse_record
 from batchai_operator.planner.times import parse
 
@@ -104,6 +105,12 @@ class NodePod:
             return None
         return parse_record(ended.get("message"), int(ended.get("exitCode") or 0))
 
+    @property
+    def loss(self) -> Loss | None:
+        """What the sidecar said is missing when it ended; None while it has not."""
+        ended = self.state_of(names.SIDECAR_CONTAINER).get("terminated") or {}
+        return parse_loss(ended.get("message"), self.index)
+
     def condition(self, type_: str) -> Mapping[str, Any] | None:
         """Return a condition of the Pod."""
         for found in self.status.get("conditions") or ():
@@ -131,10 +138,12 @@ class Observed:
     Attributes:
         current: of the current attempt, by index of the node.
         stale: of earlier attempts.
+        gone: of the current attempt, that do not exist any more and said something at their end.
     """
 
     current: Mapping[int, NodePod]
     stale: tuple[NodePod, ...]
+    gone: tuple[NodePod, ...] = ()
 
     @property
     def live(self) -> tuple[NodePod, ...]:
@@ -142,16 +151,28 @@ class Observed:
         everything = (*self.current.values(), *self.stale)
         return tuple(pod for pod in everything if pod.is_live)
 
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What is missing of the output, as far as sidecars have ended and said so."""
+        said = {pod.index: pod.loss for pod in (*self.gone, *self.current.values())}
+        return tuple(loss for loss in said.values() if loss is not None)
+
     def with_planned(self, children: Iterable[Object]) -> "Observed":
         """Return the Pods as they will be when some children have been made."""
         made = (NodePod(child) for child in children if child["kind"] == "Pod")
-        return Observed(
-            dict(sorted({**self.current, **{pod.index: pod for pod in made}}.items())), self.stale
-        )
+        current = {**self.current, **{pod.index: pod for pod in made}}
+        return replace(self, current=dict(sorted(current.items())))
 
 
-def observe(pods: Iterable[Object], attempt: int) -> Observed:
-    """Sort the Pods of a job; readers are left out."""
+def observe(pods: Iterable[Object], attempt: int, gone: Iterable[Object] = ()) -> Observed:
+    """Sort the Pods of a job; readers are left out.
+
+    Args:
+        pods: those that exist.
+        attempt: the current one.
+        gone: those that are known to have existed.
+    """
+    left = tuple(pod for pod in map(NodePod, gone) if pod.attempt == attempt)
     nodes = [
         NodePod(pod)
         for pod in pods
@@ -159,7 +180,7 @@ def observe(pods: Iterable[Object], attempt: int) -> Observed:
     ]
     current = {pod.index: pod for pod in nodes if pod.attempt == attempt}
     stale = tuple(pod for pod in nodes if pod.attempt != attempt)
-    return Observed(dict(sorted(current.items())), stale)
+    return Observed(dict(sorted(current.items())), stale, left)
 
 
 def _label(pod: Object, name: str) -> int:

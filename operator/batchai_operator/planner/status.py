@@ -17,6 +17,7 @@ from typing import Any, Literal
 from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.losses import INCOMPLETE, Incomplete
 from batchai_operator.planner.naming import node_id
 from batchai_operator.planner.observed import Observed
 from batchai_operator.planner.times import parse, render
@@ -49,6 +50,7 @@ class Report:
         segment: path segment; None = as before.
         tool_type: the service's word for its toolkit; None = as before.
         is_suspended: it waits because somebody said so.
+        incomplete: what of its output is not on its volume; None = as before.
     """
 
     state: ExecutionState
@@ -64,6 +66,7 @@ class Report:
     segment: str | None = None
     tool_type: str | None = None
     is_suspended: bool = False
+    incomplete: Incomplete | None = None
 
 
 def build_status(job: Object, report: Report, observed: Observed, now: datetime) -> Object | None:
@@ -187,6 +190,12 @@ def _other_conditions(report: Report, old: Object) -> list[Condition]:
     obstacle = report.obstacle
     if obstacle is not None and obstacle.condition:
         conditions.append(Condition(obstacle.condition, "False", obstacle.reason, obstacle.message))
+    lost, told_before = report.incomplete, before.get(INCOMPLETE)
+    if lost is not None:
+        conditions.append(Condition(INCOMPLETE, "True", lost.reason, lost.message))
+    elif told_before is not None:
+        kept = str(told_before.get("reason")), str(told_before.get("message"))
+        conditions.append(Condition(INCOMPLETE, "True", *kept))
     notes = report.notes
     if notes is None:
         notes = {

@@ -279,3 +279,26 @@ async def test_the_queue_of_a_cluster_is_not_asked_about_for_every_pod():
     await world.settle()
     # The job itself and its cluster, a few times each; not the 29 that wait.
     assert world.controller.queue.counts.done - done < 10
+
+
+async def test_last_words_of_a_pod_that_vanishes_at_once_are_heard():
+    world = await _world()
+    world.job()
+    await world.settle()
+    world.run_pods()
+    await world.settle()
+    world.edit("j", terminate=True)
+    await world.settle()
+    # Its end and its removal come before the operator looks, as they mostly do.
+    world.end_pods(143)
+    (pod,) = world.pods()
+    words = '{"version":1,"node":0,"bytes":7,"missing":[{"file":"stdout.txt","bytes":7}]}'
+    ended = {"exitCode": 137, "message": words}
+    pod["status"]["initContainerStatuses"] = [
+        {"name": "batchai-sidecar", "state": {"terminated": ended}}
+    ]
+    world.store.put(PODS, pod)
+    world.bury_pods()
+    await world.settle()
+    found = [c["message"] for c in world.status()["conditions"] if c["type"] == "LogsIncomplete"]
+    assert found == ["Node 0: up to 7 bytes of output are not on the volume (stdout.txt 7)."]

@@ -116,14 +116,15 @@ def test_a_suspended_job_that_never_ran_stays_the_first_attempt():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "state"), [(30, None), (89, None), (91, "failed")], ids=["early", "late", "over"]
+    ("seconds", "state"), [(30, None), (689, None), (691, "failed")], ids=["early", "late", "over"]
 )
-def test_the_operator_enforces_the_time_limit_a_minute_later(seconds, state):
+def test_the_operator_enforces_the_time_limit_later_than_a_launcher_may_wait(seconds, state):
     before = started(a_job(constraints={"maxWallClockTime": "PT1M"}))
     plan = plan_job(later(before, seconds))
     if state is None:
-        # The job was scheduled 30 s before NOW.
-        assert plan.requeue_after == pytest.approx(90 - seconds)
+        # The job was scheduled 30 s before NOW; programs that ended within their minute may have
+        # left the launcher waiting for a slow volume for ten more.
+        assert plan.requeue_after == pytest.approx(690 - seconds)
     else:
         error = plan.status["executionInfo"]["errors"][0]
         assert (error["code"], error["details"][0]["value"]) == ("JobTimedOut", "maxWallClockTime")
