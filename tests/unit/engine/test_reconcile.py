@@ -1,6 +1,7 @@
 """What the engine itself decides: order, queues, refusals, conflicts, and whom to wake."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -240,6 +241,47 @@ async def test_mount_failures_are_remembered_across_a_restart_for_pods_that_wait
     assert (failure.count, failure.pod_name) == (4, pod["metadata"]["name"])
     world.store.remove(PODS, pod["metadata"]["name"])
     assert len(world.controller.cache.failures) == 0
+
+
+async def test_a_pod_of_another_namespace_is_no_node_of_the_job():
+    """Anybody may name any uid as the owner of a Pod of theirs."""
+    world = await _world()
+    world.job()
+    await world.settle()
+    (pod,) = world.pods("j")
+    forged = json.loads(json.dumps(pod))
+    ended = {"exitCode": 7, "startedAt": "2026-11-24T04:00:01Z"}
+    forged["metadata"] |= {"name": "forged", "namespace": "elsewhere", "uid": "forged"}
+    forged["status"] = {
+        "phase": "Failed",
+        "containerStatuses": [{"name": "job", "state": {"terminated": ended}}],
+    }
+    world.controller.deliver(PODS, "ADDED", forged)
+    await world.look_again()
+    assert world.state("j") == "queued"
+    world.run_pods()
+    await world.settle()
+    assert world.state("j") == "running"
+
+
+async def test_an_event_of_another_namespace_says_nothing_about_our_pods():
+    """Whoever may write Events in one namespace may name the uid of a Pod in another there."""
+    world = await _world()
+    world.job()
+    await world.settle()
+    (pod,) = world.pods()
+    about = {"kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
+    world.controller.deliver(EVENTS, "ADDED", {
+        "metadata": {"name": "e", "namespace": "elsewhere", "uid": "e", "resourceVersion": "99999"},
+        "reason": "FailedMount",
+        "message": "mount error(13)",
+        "count": 4,
+        "firstTimestamp": "2026-11-24T04:00:01Z",
+        "involvedObject": {**about, "namespace": "elsewhere"},
+    })  # fmt: skip
+    await world.look_again()
+    assert len(world.controller.cache.failures) == 0
+    assert world.state("j") == "queued"
 
 
 @pytest.mark.parametrize("readable", [True, False])
