@@ -75,3 +75,62 @@ func TestOurOwnLink(t *testing.T) {
 func swap(name, target string) error {
 	return errors.Join(os.RemoveAll(name), os.Symlink(target, name))
 }
+
+// TestSwappedWhileReading: a file and a folder that become links and files again, as fast as can
+// be, are never read through the link.
+func TestSwappedWhileReading(t *testing.T) {
+	share, outside := t.TempDir(), t.TempDir()
+	own := filepath.Join(share, uid)
+	for _, folder := range []string{own + "/real", outside + "/real"} {
+		if err := os.MkdirAll(folder, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{own + "/real/file": "mine", outside + "/real/file": "secret"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, swapped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(swapped)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			// Either name is the real thing at one moment and a link out of the folder at the next.
+			_ = os.Rename(own+"/real", own+"/aside")
+			_ = os.Symlink(outside+"/real", own+"/real")
+			_ = os.Remove(own + "/real")
+			_ = os.Rename(own+"/aside", own+"/real")
+		}
+	}()
+	read := 0
+	for _, directories := range []map[string]string{{"ID": own}, {"ID": own + "/real"}} {
+		name := "real/file"
+		if directories["ID"] != own {
+			name = "file"
+		}
+		for range 2000 {
+			var out bytes.Buffer
+			folder, err := Open(&plan.Plan{Job: plan.Job{UID: uid}, Directories: directories}, "ID")
+			if err == nil {
+				err = folder.Read(&out, name, 0, -1)
+				_ = folder.root.Close()
+			}
+			if out.String() == "secret" {
+				t.Fatal("the link was followed")
+			}
+			if err == nil {
+				read++
+			}
+		}
+	}
+	close(done)
+	<-swapped
+	if read == 0 {
+		t.Error("nothing was ever read")
+	}
+}
