@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, NODES, PODS, SECRETS
 from batchai_operator.errors import ForbiddenError, RejectedError
 from unit.engine.world import World
@@ -321,3 +322,11 @@ async def test_the_queue_of_a_cluster_is_not_asked_about_for_every_pod():
     await world.settle()
     # The job itself and its cluster, a few times each; not the 29 that wait.
     assert world.controller.queue.counts.done - done < 10
+
+
+async def test_an_operator_of_one_namespace_does_not_ask_for_nodes():
+    world = await _world()
+    lookups = Lookups(world.store, "nvidia.com/gpu", world.clock, reads_nodes=False)
+    before = dict(world.store.reads)
+    assert await lookups.capacity("STANDARD_D2") is None
+    assert dict(world.store.reads) == before
