@@ -64,16 +64,13 @@ What the operator does inside the namespaces it serves. One list for the Cluster
 so that the two scopes cannot drift apart.
 */}}
 {{- define "batchai.operatorRules" -}}
-# Our own objects are read, never written: their spec belongs to the user.
+# Our own objects are read, never written: their spec belongs to the user. A status is replaced as a
+# whole. Our Pods do not hold up the deletion of their job, so no right on its finalizers is needed.
 - apiGroups: [batchai.dev]
   resources: [batchaijobs, batchaiclusters]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [batchai.dev]
   resources: [batchaijobs/status, batchaiclusters/status]
-  verbs: [get, patch, update]
-# Where OwnerReferencesPermissionEnforcement is on, this lets our Pods name a job as their owner.
-- apiGroups: [batchai.dev]
-  resources: [batchaijobs/finalizers, batchaiclusters/finalizers]
   verbs: [update]
 # One Pod per node of a job. Pods are immutable to us, so there is neither patch nor update.
 - apiGroups: [""]

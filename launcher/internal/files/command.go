@@ -51,7 +51,7 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 	if lock, err := layout.Lock(where.ReadersLock(), true, false); err == nil {
 		defer lock.Close()
 	}
-	folder, err := Open(p.Directories, *id)
+	folder, err := Open(p, *id)
 	if err == nil {
 		switch word {
 		case "list":

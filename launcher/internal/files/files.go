@@ -1,7 +1,8 @@
 // Package files lists and reads a job's files, for people and programs that may exec into the Pod.
 //
 // The `files` subcommand is its only caller. It reads only, and never outside the folder that the
-// plan names for an id: os.Root refuses `..`, absolute paths and symbolic links that lead out.
+// plan names for an id: os.Root refuses `..`, absolute paths and symbolic links that lead out, and
+// base.go finds the folder itself.
 package files
 
 import (
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"batchai.dev/launcher/internal/plan"
 	"batchai.dev/launcher/internal/record"
 )
 
@@ -39,12 +41,12 @@ type Entry struct {
 type Folder struct{ root *os.Root }
 
 // Open finds the folder of an id.
-func Open(directories map[string]string, id string) (*Folder, error) {
-	directory, known := directories[id]
+func Open(p *plan.Plan, id string) (*Folder, error) {
+	directory, known := p.Directories[id]
 	if !known {
 		return nil, fmt.Errorf("%w: no folder with the id %q", ErrNotFound, id)
 	}
-	root, err := os.OpenRoot(directory)
+	root, err := openBase(directory, p.Job.UID, p.Links)
 	if err != nil {
 		return nil, translate(err)
 	}

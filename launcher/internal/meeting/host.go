@@ -9,9 +9,6 @@ import (
 	"batchai.dev/launcher/internal/verdict"
 )
 
-// maxStrangers bounds the connections that have not proved the key yet.
-const maxStrangers = 64
-
 // Host is node 0: it keeps what every node said and tells all what follows. A job of one node has
 // a Host too, which listens to nobody.
 type Host struct {
@@ -140,7 +137,7 @@ func (h *Host) watch() {
 }
 
 func (h *Host) serve() {
-	strangers := make(chan struct{}, maxStrangers)
+	waiting := &strangers{}
 	for {
 		conn, err := h.listener.Accept()
 		if err != nil {
@@ -151,12 +148,8 @@ func (h *Host) serve() {
 				continue // Out of file descriptors, for instance; guests come again.
 			}
 		}
-		select {
-		case strangers <- struct{}{}:
-			go h.receive(conn, func() { <-strangers })
-		default:
-			_ = conn.Close() // A flood. Guests come again.
-		}
+		waiting.enter(conn)
+		go h.receive(conn, func() { waiting.leave(conn) })
 	}
 }
 

@@ -129,9 +129,9 @@ class Cache:
     def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
         self.jobs = Table(cluster_of)
         self.clusters = Table(lambda _: None)
-        self.pods = Table(job_uid_of)
+        self.pods = Table(job_of)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
-        self._gone: OrderedDict[str, dict[str, Object]] = OrderedDict()
+        self._gone: OrderedDict[Key | None, dict[str, Object]] = OrderedDict()
 
     def is_news(self, resource: Resource, obj: Object) -> bool:
         """Return whether a version of an object is newer than what is known."""
@@ -140,7 +140,7 @@ class Cache:
 
     def pods_of(self, job: Object) -> tuple[Object, ...]:
         """Return the Pods that a job owns."""
-        return self.pods.in_group(job["metadata"]["uid"])
+        return self.pods.in_group((job["metadata"]["namespace"], job["metadata"]["uid"]))
 
     def bury(self, pod: Object) -> None:
         """Keep a Pod that does not exist any more if its sidecar left a message.
@@ -150,14 +150,15 @@ class Cache:
         for container in (pod.get("status") or {}).get("initContainerStatuses") or ():
             ended = (container.get("state") or {}).get("terminated") or {}
             if container.get("name") == names.SIDECAR_CONTAINER and ended.get("message"):
-                left = self._gone.setdefault(job_uid_of(pod) or "", {})
+                left = self._gone.setdefault(job_of(pod), {})
                 left[pod["metadata"]["uid"]] = pod
         if len(self._gone) > _GRAVES:
             self._gone.popitem(last=False)
 
     def gone_of(self, job: Object) -> tuple[Object, ...]:
         """Return what is kept of a job's Pods that do not exist any more."""
-        return tuple(self._gone.get(job["metadata"]["uid"], {}).values())
+        key = (job["metadata"]["namespace"], job["metadata"]["uid"])
+        return tuple(self._gone.get(key, {}).values())
 
     def mount_failures_of(self, pods: tuple[Object, ...]) -> tuple[MountFailure, ...]:
         """Return what the kubelet said about volumes of these Pods."""
@@ -173,11 +174,16 @@ def name_of(obj: Object) -> Key:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
-def job_uid_of(pod: Object) -> str | None:
-    """Return the uid of the job that controls a Pod; a label alone proves nothing."""
-    for owner in pod["metadata"].get("ownerReferences") or ():
+def job_of(pod: Object) -> Key | None:
+    """Return namespace and uid of the job that a Pod belongs to; a label alone proves nothing.
+
+    The namespace is the Pod's own. Anybody may name any uid as the owner of a Pod of theirs, and
+    Kubernetes removes a Pod whose owner is in another namespace only after a while.
+    """
+    metadata = pod["metadata"]
+    for owner in metadata.get("ownerReferences") or ():
         if owner.get("kind") == names.JOB_KIND and owner.get("apiVersion") == names.API_VERSION:
-            return str(owner["uid"])
+            return metadata.get("namespace", ""), str(owner["uid"])
     return None
 
 

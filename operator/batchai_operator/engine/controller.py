@@ -104,7 +104,9 @@ class Controller:
         self._jobs = JobReconciler(
             cache=self.cache,
             admissions=admissions,
-            lookups=Lookups(store, settings.gpu_resource, clock),
+            lookups=Lookups(
+                store, settings.gpu_resource, clock, reads_nodes=not settings.namespace
+            ),
             children=Children(store, self._inbox),
             reporter=reporter,
             settings=settings,

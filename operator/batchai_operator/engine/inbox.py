@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from batchai_operator.engine.admissions import Admissions
-from batchai_operator.engine.cache import Cache, Key, job_uid_of, name_of
+from batchai_operator.engine.cache import Cache, Key, job_of, name_of
 from batchai_operator.engine.echo import Echo
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
 
@@ -66,12 +66,14 @@ class Inbox:
             self._job(obj)
         elif resource == CLUSTERS:
             self._cluster_object(obj)
-        elif resource == PODS and job_uid_of(obj) is not None and self._cache.pods.put(obj):
+        elif resource == PODS and job_of(obj) is not None and self._cache.pods.put(obj):
             self._pod(obj)
         elif resource == EVENTS:
             pod = self._cache.pods.by_uid(obj["involvedObject"].get("uid") or "")
-            # Mount failures of Pods that are not ours are none of our business.
-            if pod is not None and self._cache.failures.put(obj):
+            # Mount failures of Pods that are not ours are none of our business. Whoever may write
+            # Events in one namespace may name the uid of a Pod in another there.
+            is_ours = pod is not None and _namespace(pod) == _namespace(obj)
+            if pod is not None and is_ours and self._cache.failures.put(obj):
                 self._pod(pod)
 
     def gone(self, resource: Resource, obj: Object) -> None:
@@ -123,8 +125,9 @@ class Inbox:
         self._enqueue(Task("cluster", *cluster))
 
     def _pod(self, pod: Object) -> None:
-        job = self._cache.jobs.by_uid(job_uid_of(pod) or "")
-        if job is None:
+        namespace, uid = job_of(pod) or ("", "")
+        job = self._cache.jobs.by_uid(uid)
+        if job is None or _namespace(job) != namespace:
             return
         self._enqueue(Task("job", *name_of(job)))
         cluster = self._cluster_of(job)
@@ -132,3 +135,7 @@ class Inbox:
             # Pods hold nodes, so the answers may change; the cluster itself is looked at only when
             # a job's state changes, which says the same once per job instead of once per Pod.
             self._admissions.touch(cluster)
+
+
+def _namespace(obj: Object) -> str:
+    return str(obj["metadata"].get("namespace", ""))

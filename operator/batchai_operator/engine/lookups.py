@@ -62,10 +62,14 @@ class Lookups:
         store: the API server.
         gpu_resource: extended resource that stands for a GPU.
         clock: tells when a remembered fact is too old.
+        reads_nodes: whether nodes are asked for; an operator of one namespace may not.
     """
 
-    def __init__(self, store: ObjectStore, gpu_resource: str, clock: Clock) -> None:
+    def __init__(
+        self, store: ObjectStore, gpu_resource: str, clock: Clock, *, reads_nodes: bool
+    ) -> None:
         self._store = store
+        self._reads_nodes = reads_nodes
         self._gpu_resource = gpu_resource
         self._capacities: _Remembered[NodeCapacity | None] = _Remembered(clock)
         self._annotations: _Remembered[Mapping[str, str]] = _Remembered(clock)
@@ -95,11 +99,14 @@ class Lookups:
     async def capacity(self, vm_size: str) -> NodeCapacity | None:
         """Return what the smallest node of a VM size can give, None when no node carries the size.
 
-        An operator bound to one namespace may not list nodes; then only the table of sizes counts.
+        An operator bound to one namespace does not list nodes, and one that may not does without;
+        then only the table of sizes counts.
 
         Raises:
             UnavailableError: no answer.
         """
+        if not self._reads_nodes:
+            return None
         known = self._capacities.get(vm_size)
         if known is not None:
             return known[0]

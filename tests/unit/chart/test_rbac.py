@@ -20,22 +20,17 @@ def test_the_operator_can_do_this_and_nothing_else(render):
     ours = {
         ("batchai.dev", plural, verb)
         for plural in ("batchaijobs", "batchaiclusters")
-        for verb in ("get", "list", "watch")
+        for verb in ("list", "watch")
     }
     status = {
-        ("batchai.dev", f"{plural}/status", verb)
-        for plural in ("batchaijobs", "batchaiclusters")
-        for verb in ("get", "patch", "update")
-    }
-    finalizers = {
-        ("batchai.dev", f"{plural}/finalizers", "update")
+        ("batchai.dev", f"{plural}/status", "update")
         for plural in ("batchaijobs", "batchaiclusters")
     }
     pods = {("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")}
     events = {("", "events", verb) for verb in ("create", "patch", "get", "list", "watch")}
     once = {("", kind, verb) for kind in ("services", "secrets") for verb in ("get", "create")}
     rest = {("", "namespaces", "get"), ("", "nodes", "list")}
-    assert granted == ours | status | finalizers | pods | events | once | rest
+    assert granted == ours | status | pods | events | once | rest
 
 
 def test_one_namespace_needs_no_cluster_rights(render):

@@ -1,7 +1,7 @@
 """The cache: newer wins, the dead stay dead, groups follow their objects."""
 
 from batchai_operator import names
-from batchai_operator.engine.cache import Table, job_uid_of
+from batchai_operator.engine.cache import Table, job_of
 
 
 def _obj(uid, version, group="g", name="n"):
@@ -72,6 +72,10 @@ def test_managed_fields_are_not_kept():
 def test_only_our_kind_owns_a_pod():
     owner = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "uid": "j"}
     foreign = {"apiVersion": "batch/v1", "kind": "Job", "uid": "x"}
-    assert job_uid_of({"metadata": {"ownerReferences": [foreign, owner]}}) == "j"
-    assert job_uid_of({"metadata": {"ownerReferences": [foreign]}}) is None
-    assert job_uid_of({"metadata": {"labels": {names.JOB_UID_LABEL: "j"}}}) is None
+
+    def job(**metadata):
+        return job_of({"metadata": {"namespace": "ns", **metadata}})
+
+    assert job(ownerReferences=[foreign, owner]) == ("ns", "j")
+    assert job(ownerReferences=[foreign]) is None
+    assert job(labels={names.JOB_UID_LABEL: "j"}) is None

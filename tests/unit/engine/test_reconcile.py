@@ -1,9 +1,11 @@
 """What the engine itself decides: order, queues, refusals, conflicts, and whom to wake."""
 
 import asyncio
+import json
 
 import pytest
 
+from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, NODES, PODS, SECRETS
 from batchai_operator.errors import ForbiddenError, RejectedError
 from unit.engine.world import World
@@ -242,6 +244,47 @@ async def test_mount_failures_are_remembered_across_a_restart_for_pods_that_wait
     assert len(world.controller.cache.failures) == 0
 
 
+async def test_a_pod_of_another_namespace_is_no_node_of_the_job():
+    """Anybody may name any uid as the owner of a Pod of theirs."""
+    world = await _world()
+    world.job()
+    await world.settle()
+    (pod,) = world.pods("j")
+    forged = json.loads(json.dumps(pod))
+    ended = {"exitCode": 7, "startedAt": "2026-11-24T04:00:01Z"}
+    forged["metadata"] |= {"name": "forged", "namespace": "elsewhere", "uid": "forged"}
+    forged["status"] = {
+        "phase": "Failed",
+        "containerStatuses": [{"name": "job", "state": {"terminated": ended}}],
+    }
+    world.controller.deliver(PODS, "ADDED", forged)
+    await world.look_again()
+    assert world.state("j") == "queued"
+    world.run_pods()
+    await world.settle()
+    assert world.state("j") == "running"
+
+
+async def test_an_event_of_another_namespace_says_nothing_about_our_pods():
+    """Whoever may write Events in one namespace may name the uid of a Pod in another there."""
+    world = await _world()
+    world.job()
+    await world.settle()
+    (pod,) = world.pods()
+    about = {"kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
+    world.controller.deliver(EVENTS, "ADDED", {
+        "metadata": {"name": "e", "namespace": "elsewhere", "uid": "e", "resourceVersion": "99999"},
+        "reason": "FailedMount",
+        "message": "mount error(13)",
+        "count": 4,
+        "firstTimestamp": "2026-11-24T04:00:01Z",
+        "involvedObject": {**about, "namespace": "elsewhere"},
+    })  # fmt: skip
+    await world.look_again()
+    assert len(world.controller.cache.failures) == 0
+    assert world.state("j") == "queued"
+
+
 @pytest.mark.parametrize("readable", [True, False])
 async def test_an_operator_that_may_not_read_nodes_uses_its_table(readable):
     world = await _world()
@@ -302,3 +345,11 @@ async def test_last_words_of_a_pod_that_vanishes_at_once_are_heard():
     await world.settle()
     found = [c["message"] for c in world.status()["conditions"] if c["type"] == "LogsIncomplete"]
     assert found == ["Node 0: up to 7 bytes of output are not on the volume (stdout.txt 7)."]
+
+
+async def test_an_operator_of_one_namespace_does_not_ask_for_nodes():
+    world = await _world()
+    lookups = Lookups(world.store, "nvidia.com/gpu", world.clock, reads_nodes=False)
+    before = dict(world.store.reads)
+    assert await lookups.capacity("STANDARD_D2") is None
+    assert dict(world.store.reads) == before
