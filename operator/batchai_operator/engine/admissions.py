@@ -1,17 +1,28 @@
 """Which jobs of a cluster may start now, kept as long as nothing about the cluster has changed.
 
 Asked by the job reconciler, told of changes by the inbox. The order itself is the planner's
-(`admission.admit`); this only gathers its facts and remembers its answer, because a queue of
-thousands asks the same question thousands of times.
+(`admission.admit`); this only gathers its facts and remembers its answers, because a queue of
+thousands asks the same question thousands of times. What a change cannot alter is not asked again.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from batchai_operator.engine.cache import Cache, Key
+from batchai_operator.engine.keys import nodes_of
 from batchai_operator.engine.ports import Object
 from batchai_operator.planner import admission
+from batchai_operator.planner.admission import Claim
 from batchai_operator.planner.facts import Admission
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was answered, and what it rests on, by uid of the job."""
+
+    answers: Mapping[str, Admission]
+    claims: dict[str, Claim]
 
 
 class Admissions:
@@ -23,23 +34,55 @@ class Admissions:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._answers: dict[Key, Mapping[str, Admission]] = {}
+        self._known: dict[Key, _Known] = {}
         self._told: dict[Key, Mapping[str, Admission]] = {}
         self._starting: dict[str, int] = {}
 
     def touch(self, cluster: Key) -> None:
-        """Take note that the cluster, one of its jobs or of their Pods has changed."""
-        self._answers.pop(cluster, None)
+        """Take note that the cluster has changed, or that one of its jobs has gone."""
+        self._known.pop(cluster, None)
+
+    def job_changed(self, job: Object, cluster: Key) -> None:
+        """Take note that a job of the cluster, or one of its Pods, has come or changed."""
+        known, uid = self._known.get(cluster), job["metadata"]["uid"]
+        if known is None:
+            return
+        answer, pods = known.answers.get(uid), self._pods(job)
+        if answer is not None:
+            fresh = admission.claim(job, pods, admitted=answer.admitted)
+            is_member = self._cache.jobs.is_in_group(uid, cluster)
+            if is_member and known.claims[uid].allows(fresh):
+                known.claims[uid] = fresh
+                return
+        elif not pods:
+            owner = self._cache.clusters.by_name(cluster)
+            answer = admission.admit_newcomer(owner, job, known.answers, known.claims)
+            if answer is not None:
+                fresh = admission.claim(job, pods, admitted=True)
+                self._known[cluster] = _Known(
+                    {**known.answers, uid: answer}, {**known.claims, uid: fresh}
+                )
+                return
+        self.touch(cluster)
+
+    def of_job(self, job: Object, cluster: Key) -> Admission | None:
+        """Return the answer for an unfinished job of a cluster, None when it is not known."""
+        answer = admission.settled(job, self._pods(job))
+        return answer or self.of_cluster(cluster).get(job["metadata"]["uid"])
 
     def of_cluster(self, cluster: Key) -> Mapping[str, Admission]:
         """Return the answers for all unfinished jobs of a cluster by uid."""
-        answers = self._answers.get(cluster)
-        if answers is None:
+        known = self._known.get(cluster)
+        if known is None:
             jobs = self._cache.jobs.in_group(cluster)
             pods = {job["metadata"]["uid"]: self._pods(job) for job in jobs}
             answers = admission.admit(self._cache.clusters.by_name(cluster), jobs, pods)
-            self._answers[cluster] = answers
-        return answers
+            claims = {}
+            for job in jobs:
+                uid = job["metadata"]["uid"]
+                claims[uid] = admission.claim(job, pods[uid], admitted=answers[uid].admitted)
+            known = self._known[cluster] = _Known(answers, claims)
+        return known.answers
 
     def news(self, cluster: Key) -> list[str]:
         """Return the uids of jobs whose answer differs from that at the last call."""
@@ -52,19 +95,20 @@ class Admissions:
         return [uid for uid, answer in answers.items() if told.get(uid) != answer]
 
     @contextmanager
-    def starting(self, job_uid: str, cluster: Key, nodes: int) -> Iterator[None]:
+    def starting(self, job: Object, cluster: Key) -> Iterator[None]:
         """Count a job's nodes as taken while its Pods are being created.
 
         Between two requests another worker may look; without this it would give the same nodes
         away. Pods that were created before a crash are found by listing them.
         """
-        self._starting[job_uid] = nodes
-        self.touch(cluster)
+        uid = job["metadata"]["uid"]
+        self._starting[uid] = nodes_of(job)
+        self.job_changed(job, cluster)
         try:
             yield
         finally:
-            del self._starting[job_uid]
-            self.touch(cluster)
+            del self._starting[uid]
+            self.job_changed(job, cluster)
 
     def _pods(self, job: Object) -> int:
         """Count the Pods that hold a node, or are about to."""

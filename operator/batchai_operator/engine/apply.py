@@ -4,10 +4,20 @@ Called by the job reconciler. Names are deterministic and carry the job's uid, s
 twice is harmless: a name that is taken is looked at, and is either our own child or an error.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
 from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import PODS, SECRETS, SERVICES, Object, ObjectStore, Resource
 from batchai_operator.errors import ConflictError, NameTakenError, NotFoundError
 from batchai_operator.planner.plan import DeletePod
+
+IN_FLIGHT = 32
+"""Requests for Pods at a time, over all jobs: what keeps an API server busy. More only wait there,
+and may use up what its fairness leaves to us."""
+
+T = TypeVar("T")
 
 _CHILDREN = {resource.kind: resource for resource in (PODS, SERVICES, SECRETS)}
 
@@ -23,6 +33,36 @@ class Children:
     def __init__(self, store: ObjectStore, inbox: Inbox) -> None:
         self._store = store
         self._inbox = inbox
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+
+    async def create_all(self, owner: Object, children: Iterable[Object]) -> None:
+        """Make children in their order; Pods, which come last and are alike, many at a time.
+
+        After a failure nothing more is begun, and what was under way is waited for, so that the
+        next pass finds all there is.
+
+        Args:
+            owner: the job.
+            children: Secret, Service, Pods.
+
+        Raises:
+            BatchAIError: the failure of the first of them that failed (see `create`).
+        """
+        pods = []
+        for child in children:
+            if child["kind"] == PODS.kind:
+                pods.append(child)
+            else:
+                await self.create(owner, child)
+        await _each(pods, lambda pod: self.create(owner, pod))
+
+    async def delete_all(self, namespace: str, doomed: Iterable[DeletePod]) -> None:
+        """Ask for the end of Pods, many at a time.
+
+        Raises:
+            BatchAIError: the failure of the first of them that failed (see `delete`).
+        """
+        await _each(tuple(doomed), lambda pod: self.delete(namespace, pod))
 
     async def create(self, owner: Object, child: Object) -> None:
         """Make a child unless it exists already.
@@ -39,7 +79,8 @@ class Children:
         """
         resource = _CHILDREN[child["kind"]]
         try:
-            made = await self._store.create(resource, child)
+            async with self._slots:
+                made = await self._store.create(resource, child)
         except ConflictError:
             made = await self._ours(resource, owner, child)
         if resource == PODS:
@@ -53,9 +94,10 @@ class Children:
             ForbiddenError: no right.
         """
         try:
-            left = await self._store.delete(
-                PODS, doomed.name, namespace, uid=doomed.uid, grace_seconds=doomed.grace_seconds
-            )
+            async with self._slots:
+                left = await self._store.delete(
+                    PODS, doomed.name, namespace, uid=doomed.uid, grace_seconds=doomed.grace_seconds
+                )
         except (NotFoundError, ConflictError):
             left = None
         if left is not None:
@@ -77,3 +119,22 @@ class Children:
                 "delete it, then the job goes on."
             )
         return found
+
+
+async def _each(items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Work on items many at a time; raise the first failure when all that was begun is over."""
+    waiting = enumerate(items)
+    failures: dict[int, BaseException] = {}
+
+    async def worker() -> None:
+        for index, item in waiting:
+            try:
+                await work(item)
+            except BaseException as error:  # noqa: BLE001 (raised below, by the order of the items)
+                failures[index] = error
+            if failures:
+                return
+
+    await asyncio.gather(*(worker() for _ in range(min(len(items), IN_FLIGHT))))
+    if failures:
+        raise failures[min(failures)]

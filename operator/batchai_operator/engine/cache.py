@@ -63,6 +63,10 @@ class Table:
         """Return the objects of a group, in the order in which they were first seen."""
         return tuple(self._objects[uid] for uid in self._groups.get(group, ()))
 
+    def is_in_group(self, uid: str, group: object) -> bool:
+        """Return whether an object is in a group."""
+        return uid in self._groups.get(group, ())
+
     def is_news(self, obj: Object) -> bool:
         """Return whether `put` would take this version in."""
         uid = obj["metadata"]["uid"]

@@ -106,7 +106,8 @@ class Inbox:
             clusters.add(self._cluster_of(before))
         for cluster in clusters - {None}:
             assert cluster is not None  # noqa: S101 (for the type checker)
-            self._cluster(cluster)
+            self._admissions.job_changed(job, cluster)
+            self._enqueue(Task("cluster", *cluster))
 
     def _cluster_object(self, cluster: Object) -> None:
         before = self._cache.clusters.by_uid(cluster["metadata"]["uid"])
@@ -134,7 +135,7 @@ class Inbox:
         if cluster is not None:
             # Pods hold nodes, so the answers may change; the cluster itself is looked at only when
             # a job's state changes, which says the same once per job instead of once per Pod.
-            self._admissions.touch(cluster)
+            self._admissions.job_changed(job, cluster)
 
 
 def _namespace(obj: Object) -> str:

@@ -125,17 +125,14 @@ class JobReconciler:
 
     async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:
         """Make and delete children; return what the API server refused, if it did."""
-        for doomed in plan.delete:
-            await self._children.delete(job["metadata"]["namespace"], doomed)
+        await self._children.delete_all(job["metadata"]["namespace"], plan.delete)
         if not plan.create:
             return None
         cluster = cluster_of(job)
-        uid = job["metadata"]["uid"]
-        taken = self._admissions.starting(uid, cluster, nodes_of(job)) if cluster else nullcontext()
+        taken = self._admissions.starting(job, cluster) if cluster else nullcontext()
         with taken:
             try:
-                for child in plan.create:
-                    await self._children.create(job, child)
+                await self._children.create_all(job, plan.create)
             except (ForbiddenError, NameTakenError, RejectedError) as error:
                 return Refusal(definite=isinstance(error, RejectedError), message=str(error))
         return None
@@ -144,7 +141,7 @@ class JobReconciler:
         cluster = cluster_of(job)
         if cluster is None:
             return _NO_CLUSTER
-        return self._admissions.of_cluster(cluster).get(job["metadata"]["uid"], _NO_CLUSTER)
+        return self._admissions.of_job(job, cluster) or _NO_CLUSTER
 
     def _lacks_pods(self, job: Object) -> bool:
         return len(self._cache.pods_of(job)) < nodes_of(job)

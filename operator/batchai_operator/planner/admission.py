@@ -16,6 +16,7 @@ Decisions where the spec is silent:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,6 +27,27 @@ from batchai_operator.planner.naming import cluster_name
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 _RUNNING = frozenset({"running", "terminating"})
+_ADMITTED = Admission(True, 0, "Admitted", "The job has its nodes.")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a job takes from the others of its cluster.
+
+    Attributes:
+        leaving: why it is not in the queue; empty when it is, or has started.
+        held: nodes that it has.
+        promised: nodes that it was told to take and has not taken yet.
+    """
+
+    leaving: str
+    held: int
+    promised: int
+
+    def allows(self, later: "Claim") -> bool:
+        """Tell whether the others' answers stand after a change: none, or a promise kept."""
+        has_started = self.promised > 0 and later == Claim("", self.promised, 0)
+        return later == self or has_started
 
 
 def admit(
@@ -46,14 +68,12 @@ def admit(
     waiting: list[Object] = []
     for job in jobs:
         uid, pods = job["metadata"]["uid"], pods_by_job.get(job["metadata"]["uid"], 0)
-        held = nodes_held(job, pods)
-        free -= held
-        if _is_leaving(job):
-            answers[uid] = _leaving(job)
-        elif held:
-            answers[uid] = Admission(True, 0, "Admitted", "The job has its nodes.")
-        else:
+        free -= nodes_held(job, pods)
+        answer = settled(job, pods)
+        if answer is None:
             waiting.append(job)
+        else:
+            answers[uid] = answer
     position, name = 0, str(cluster["metadata"]["name"]) if cluster else ""
     for job in sorted(waiting, key=_order):
         uid, wanted = job["metadata"]["uid"], _nodes(job)
@@ -62,11 +82,67 @@ def admit(
             answers[uid] = obstacle
         elif position == 0 and wanted <= free:
             free -= wanted
-            answers[uid] = Admission(True, 0, "Admitted", "The job has its nodes.")
+            answers[uid] = _ADMITTED
         else:
             position += 1
             answers[uid] = _queued(name, wanted, limit, position)
     return answers
+
+
+def settled(job: Object, pods: int) -> Admission | None:
+    """Return the answer for a job that does not depend on others: it has nodes, or wants none.
+
+    Args:
+        job: the BatchAIJob.
+        pods: how many of its Pods hold a node or are about to.
+
+    Returns:
+        The answer, None for a job that waits in the queue.
+    """
+    if _is_leaving(job):
+        return _leaving(job)
+    return _ADMITTED if nodes_held(job, pods) else None
+
+
+def claim(job: Object, pods: int, *, admitted: bool) -> Claim:
+    """Return all of a job that the answers for other jobs depend on.
+
+    Args:
+        job: an unfinished job.
+        pods: how many of its Pods hold a node or are about to.
+        admitted: what it was answered.
+    """
+    held = nodes_held(job, pods)
+    if _is_leaving(job):
+        return Claim(_leaving(job).reason, held, 0)
+    return Claim("", held, _nodes(job) if admitted and not held else 0)
+
+
+def admit_newcomer(
+    cluster: Object | None,
+    job: Object,
+    others: Mapping[str, Admission],
+    claims: Mapping[str, Claim],
+) -> Admission | None:
+    """Answer a job that has just come, where that changes no other answer.
+
+    Where nobody waits and there is room for all, the order of the queue does not matter.
+
+    Args:
+        cluster: the BatchAICluster.
+        job: an unfinished job without Pods.
+        others: the answers for the other jobs.
+        claims: of the other jobs.
+
+    Returns:
+        The answer, None when all have to be answered again.
+    """
+    if cluster is None or cluster["metadata"].get("deletionTimestamp"):
+        return None
+    if settled(job, 0) is not None or any(answer.position for answer in others.values()):
+        return None
+    free = _node_limit(cluster) - sum(each.held + each.promised for each in claims.values())
+    return _ADMITTED if _nodes(job) <= free else None
 
 
 def nodes_held(job: Object, pods: int) -> int:
