@@ -124,7 +124,7 @@ def scale_from_flags(flags: ClusterFlags) -> dict[str, Any] | None:
 
 def _set_nodes(properties: dict[str, Any], flags: ClusterFlags) -> None:
     if flags.vm_size:
-        properties["vmSize"] = flags.vm_size.upper()
+        properties["vmSize"] = flags.vm_size
     if flags.vm_priority:
         properties["vmPriority"] = flags.vm_priority
     if flags.image:

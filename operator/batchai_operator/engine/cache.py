@@ -2,8 +2,8 @@
 
 Fed by the controller (lists and watch events) and by the reconcilers (answers to their own writes),
 read by the reconcilers. It holds copies only: everything in it can be listed again, so a restart
-loses nothing but the last words of Pods that are gone. Look-ups cost what they return, never a
-scan.
+loses nothing but the last words of Pods that vanished before they were heard. Look-ups cost what
+they return, never a scan.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ Key = tuple[str, str]
 
 # Deleted uids that are remembered, so that a late answer or list cannot bring an object back.
 _TOMBSTONES = 20_000
-# Jobs whose vanished Pods are kept; there are some only where a volume did not take output.
+# Jobs whose vanished Pods are kept.
 _GRAVES = 1_000
 
 
@@ -28,10 +28,14 @@ class Table:
 
     Args:
         group: names the group of an object, such as the job of a Pod; None for no group.
+        key: by what `by_name` finds an object.
     """
 
-    def __init__(self, group: Callable[[Object], object | None]) -> None:
+    def __init__(
+        self, group: Callable[[Object], object | None], key: Callable[[Object], Key] | None = None
+    ) -> None:
         self._group = group
+        self._key = key or name_of
         self._objects: dict[str, Object] = {}
         self._names: dict[Key, str] = {}
         self._groups: dict[object, dict[str, None]] = {}
@@ -91,7 +95,7 @@ class Table:
             **obj,
             "metadata": {k: v for k, v in metadata.items() if k != "managedFields"},
         }
-        self._names[name_of(obj)] = uid
+        self._names[self._key(obj)] = uid
         group = self._group(obj)
         if group is not None:
             self._groups.setdefault(group, {})[uid] = None
@@ -110,8 +114,8 @@ class Table:
         if old is None:
             return False
         self._ungroup(uid, old)
-        if self._names.get(name_of(old)) == uid:
-            del self._names[name_of(old)]
+        if self._names.get(self._key(old)) == uid:
+            del self._names[self._key(old)]
         return True
 
     def _ungroup(self, uid: str, obj: Object) -> None:
@@ -132,7 +136,7 @@ class Cache:
 
     def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
         self.jobs = Table(cluster_of)
-        self.clusters = Table(lambda _: None)
+        self.clusters = Table(lambda _: None, cluster_key)
         self.pods = Table(job_of)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
         self._gone: OrderedDict[Key | None, dict[str, Object]] = OrderedDict()
@@ -147,15 +151,20 @@ class Cache:
         return self.pods.in_group((job["metadata"]["namespace"], job["metadata"]["uid"]))
 
     def bury(self, pod: Object) -> None:
-        """Keep a Pod that does not exist any more if its sidecar left a message.
+        """Keep a Pod that does not exist any more if it says how its program or sidecar ended.
 
         A Pod that is deleted vanishes a moment after it has ended, often before the next pass.
         """
-        for container in (pod.get("status") or {}).get("initContainerStatuses") or ():
-            ended = (container.get("state") or {}).get("terminated") or {}
-            if container.get("name") == names.SIDECAR_CONTAINER and ended.get("message"):
-                left = self._gone.setdefault(job_of(pod), {})
-                left[pod["metadata"]["uid"]] = pod
+        status = pod.get("status") or {}
+        ended = {
+            container.get("name"): (container.get("state") or {}).get("terminated") or {}
+            for kind in ("initContainerStatuses", "containerStatuses")
+            for container in status.get(kind) or ()
+        }
+        said = (ended.get(names.SIDECAR_CONTAINER) or {}).get("message")
+        if ended.get(names.JOB_CONTAINER) or said:
+            left = self._gone.setdefault(job_of(pod), {})
+            left[pod["metadata"]["uid"]] = pod
         if len(self._gone) > _GRAVES:
             self._gone.popitem(last=False)
 
@@ -176,6 +185,12 @@ class Cache:
 def name_of(obj: Object) -> Key:
     """Return namespace and name of an object."""
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def cluster_key(cluster: Object) -> Key:
+    """Return namespace and Batch AI name of a cluster, by which jobs refer to it (design 2)."""
+    namespace, name = name_of(cluster)
+    return namespace, str((cluster.get("spec") or {}).get("name") or name)
 
 
 def job_of(pod: Object) -> Key | None:

@@ -7,21 +7,25 @@ import asyncio
 from typing import Any
 
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.errors import ConflictError, NotFoundError, RejectedError
 
 _GONE_SECONDS = 120.0
 _POLL_SECONDS = 0.5
 
 
 async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
-    """Find a cluster; its object has its name (design 2).
+    """Find a cluster by its Batch AI name: `spec.name`, or that of its object (design 2).
 
     Raises:
         NotFoundError: there is none; in the service's words (spec 1.6).
     """
     try:
+        # A Batch AI name need not be one that the API server can look up.
         return await store.get(CLUSTERS, name, namespace)
-    except NotFoundError as error:
+    except (NotFoundError, RejectedError) as error:
+        for cluster in await store.list(CLUSTERS, namespace):
+            if (cluster.get("spec") or {}).get("name") == name:
+                return cluster
         raise NotFoundError(
             f"ClusterNotFound: The specified cluster {name} is not found."
         ) from error

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from batchai_operator import names
 from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.apply import Children
-from batchai_operator.engine.cache import Cache, Table, name_of
+from batchai_operator.engine.cache import Cache, Table, cluster_key, name_of
 from batchai_operator.engine.clusters import ClusterReconciler
 from batchai_operator.engine.inbox import Inbox, Task
 from batchai_operator.engine.jobs import JobReconciler
@@ -48,7 +48,7 @@ FIRST_RESYNC_SECONDS = 20.0
 the start of the watches."""
 
 LIST_AGAIN_SECONDS = 5.0
-"""Pause before lists that failed are tried again."""
+"""Pause before lists that failed are tried again, and before the lists after a watch was broken."""
 
 
 @dataclass
@@ -96,6 +96,7 @@ class Controller:
         self._synced_at: float | None = None
         self._event_at: float | None = None
         self._stopping = asyncio.Event()
+        self._list_soon = asyncio.Event()
         self.cache = Cache(cluster_of)
         self.queue: WorkQueue[Task] = WorkQueue(self._work)
         admissions = Admissions(self.cache)
@@ -130,6 +131,9 @@ class Controller:
             obj: the object.
         """
         self._event_at = asyncio.get_running_loop().time()
+        if type_ is None:
+            # The watch has begun anew; what was deleted meanwhile it will never tell.
+            self._list_soon.set()
         self._inbox.echo.heard(obj, gone=type_ == "DELETED")
         if type_ == "DELETED":
             self._inbox.gone(resource, obj)
@@ -161,7 +165,7 @@ class Controller:
             if not is_finished(job) or self.cache.pods_of(job):
                 self.queue.add(Task("job", *name_of(job)))
         for cluster in self.cache.clusters:
-            self.queue.add(Task("cluster", *name_of(cluster)))
+            self.queue.add(Task("cluster", *cluster_key(cluster)))
 
     async def first_sync(self) -> None:
         """List until it works; an operator that starts before its CRDs simply waits for them."""
@@ -189,6 +193,7 @@ class Controller:
     def stop(self) -> None:
         """Finish what is being worked on and take nothing new."""
         self._stopping.set()
+        self._list_soon.set()
         self.queue.stop()
 
     def health(self) -> Health:
@@ -214,19 +219,26 @@ class Controller:
         return await self._jobs.reconcile(key)
 
     async def _resync(self) -> None:
-        pause = min(FIRST_RESYNC_SECONDS, self._settings.resync_seconds)
-        while not await self._stopped_within(pause):
+        # The watches are about to begin, with lists of their own.
+        await self._happened(
+            self._stopping, min(FIRST_RESYNC_SECONDS, self._settings.resync_seconds)
+        )
+        while not self._stopping.is_set():
+            # Events of the watches' lists that come during ours are covered by ours or by the next.
+            self._list_soon.clear()
             try:
                 await self.sync()
                 pause = self._settings.resync_seconds
             except BatchAIError as error:
                 logger.warning("Could not list everything again: %s", error)
                 pause = LIST_AGAIN_SECONDS
+            if await self._happened(self._list_soon, pause) and not self._stopping.is_set():
+                await self._happened(self._stopping, LIST_AGAIN_SECONDS)
 
-    async def _stopped_within(self, seconds: float) -> bool:
+    async def _happened(self, event: asyncio.Event, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+                await event.wait()
         except TimeoutError:
             return False
         return True

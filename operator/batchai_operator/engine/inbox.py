@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from batchai_operator.engine.admissions import Admissions
-from batchai_operator.engine.cache import Cache, Key, job_of, name_of
+from batchai_operator.engine.cache import Cache, Key, cluster_key, job_of, name_of
 from batchai_operator.engine.echo import Echo
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
 
@@ -84,14 +84,20 @@ class Inbox:
             if self._cache.jobs.drop(uid) and cluster is not None:
                 self._cluster(cluster)
             self._enqueue(Task("job", *name_of(obj)))
-        elif resource == CLUSTERS and self._cache.clusters.drop(uid):
-            self._cluster(name_of(obj))
+        elif resource == CLUSTERS:
+            known = self._cache.clusters.by_uid(uid) or obj
+            if self._cache.clusters.drop(uid):
+                self._cluster(cluster_key(known))
         elif resource == PODS:
             for event in self._cache.failures.in_group(uid):
                 self._cache.failures.drop(event["metadata"]["uid"])
-            if self._cache.pods.drop(uid):
-                self._cache.bury(obj)
-                self._pod(obj)
+            # The last version tells how it ended, where it is more than an identity.
+            if job_of(obj) is not None:
+                self._cache.pods.put(obj)
+            last = self._cache.pods.by_uid(uid)
+            if last is not None and self._cache.pods.drop(uid):
+                self._cache.bury(last)
+                self._pod(last)
         elif resource == EVENTS:
             # An Event that expires takes no fact back, but the next pass need not see it.
             self._cache.failures.drop(uid)
@@ -113,11 +119,12 @@ class Inbox:
         before = self._cache.clusters.by_uid(cluster["metadata"]["uid"])
         if not self._cache.clusters.put(cluster):
             return
-        self._cluster(name_of(cluster))
+        key = cluster_key(cluster)
+        self._cluster(key)
         generation = cluster["metadata"].get("generation")
         if before is None or before["metadata"].get("generation") != generation:
             # What a job takes from its cluster (volumes, images, sizes) counts until it has Pods.
-            for job in self._cache.jobs.in_group(name_of(cluster)):
+            for job in self._cache.jobs.in_group(key):
                 if not self._cache.pods_of(job):
                     self._enqueue(Task("job", *name_of(job)))
 

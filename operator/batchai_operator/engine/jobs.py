@@ -6,6 +6,8 @@ pass. What is to be done is the planner's decision; this knows only the order of
 then one status write, then Events.
 """
 
+import asyncio
+import random
 import secrets
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -21,12 +23,14 @@ from batchai_operator.engine.report import Reporter
 from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
 from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.observed import observe
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.secrets import secrets_needed
 from batchai_operator.settings import Settings
 
 REFUSED_AGAIN_SECONDS = 15.0
-"""Pause before children that quota or policy forbade are tried again; no event tells the end."""
+"""Pause before children that quota or policy forbade are tried again; no event tells the end. It
+is up to twice as long, so that jobs that share a quota do not always try at the same moment."""
 
 _NO_CLUSTER = Admission(admitted=False, position=0, reason="ClusterNotFound", message="")
 
@@ -62,6 +66,8 @@ class JobReconciler:
         self._reporter = reporter
         self._settings = settings
         self._clock = clock
+        # By uid, when Pods may be tried again; forgotten by a crash, which costs one try.
+        self._refused: dict[str, float] = {}
 
     async def reconcile(self, key: Key) -> float | None:
         """Do one pass.
@@ -76,18 +82,42 @@ class JobReconciler:
             BatchAIError: the pass is incomplete; the same call again goes on where it ended.
         """
         job = self._cache.jobs.by_name(key)
-        if job is None or job["metadata"].get("deletionTimestamp"):
+        if job is None:
             # Owner references remove the children, with the grace they need to save their logs.
             return None
         facts = await self._observe(job)
         plan = plan_job(facts)
+        wait = self._wait_after_refusal(job)
+        if plan.create and wait > 0:
+            return wait
         refusal = await self._apply(job, plan)
         if refusal is not None:
-            plan = replace(plan_job(replace(facts, refusal=refusal)), create=())
+            return await self._refuse(job, facts, refusal)
         await self._reporter.report(JOBS, job, plan.status, plan.events)
-        if refusal is not None and not refusal.definite:
-            return REFUSED_AGAIN_SECONDS
         return plan.requeue_after
+
+    async def _refuse(self, job: Object, facts: JobFacts, refusal: Refusal) -> float | None:
+        """Say that children were refused, then give up those that were made; return the pause."""
+        facts = replace(facts, refusal=refusal, pods=self._cache.pods_of(job))
+        plan = plan_job(facts)
+        # In this order, so that after a crash in between the next pass knows why those Pods end.
+        await self._reporter.report(JOBS, job, plan.status, plan.events)
+        await self._children.delete_all(job["metadata"]["namespace"], plan.delete)
+        if refusal.definite:
+            return plan.requeue_after
+        pause = REFUSED_AGAIN_SECONDS * random.uniform(1, 2)  # noqa: S311 (it spreads tries only)
+        now = asyncio.get_running_loop().time()
+        self._refused = {uid: due for uid, due in self._refused.items() if due > now}
+        self._refused[job["metadata"]["uid"]] = now + pause
+        return pause
+
+    def _wait_after_refusal(self, job: Object) -> float:
+        """Return for how long children must not be tried again."""
+        uid = job["metadata"]["uid"]
+        left = self._refused.get(uid, 0.0) - asyncio.get_running_loop().time()
+        if left <= 0:
+            self._refused.pop(uid, None)
+        return max(left, 0.0)
 
     async def _observe(self, job: Object) -> JobFacts:
         """Gather all that the plan of a job depends on."""
@@ -144,4 +174,6 @@ class JobReconciler:
         return self._admissions.of_job(job, cluster) or _NO_CLUSTER
 
     def _lacks_pods(self, job: Object) -> bool:
-        return len(self._cache.pods_of(job)) < nodes_of(job)
+        # Pods of an earlier run, which may take long to end, are no nodes of this one.
+        attempt = int((job.get("status") or {}).get("attempt") or 1)
+        return len(observe(self._cache.pods_of(job), attempt).current) < nodes_of(job)

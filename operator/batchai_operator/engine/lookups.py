@@ -99,6 +99,8 @@ class Lookups:
     async def capacity(self, vm_size: str) -> NodeCapacity | None:
         """Return what the smallest node of a VM size can give, None when no node carries the size.
 
+        The letter case of the size does not matter (spec 8); clouds label nodes in their own.
+
         An operator bound to one namespace does not list nodes, and one that may not does without;
         then only the table of sizes counts.
 
@@ -107,14 +109,18 @@ class Lookups:
         """
         if not self._reads_nodes:
             return None
-        known = self._capacities.get(vm_size)
+        key = vm_size.casefold()
+        known = self._capacities.get(key)
         if known is not None:
             return known[0]
         try:
             nodes = await self._store.list(NODES, labels=f"{_INSTANCE_TYPE_LABEL}={vm_size}")
+            if not nodes:
+                labelled = await self._store.list(NODES, labels=_INSTANCE_TYPE_LABEL)
+                nodes = [node for node in labelled if _size_of(node).casefold() == key]
         except ForbiddenError:
             nodes = []
-        return self._capacities.put(vm_size, _smallest(nodes, self._gpu_resource))
+        return self._capacities.put(key, _smallest(nodes, self._gpu_resource))
 
     async def annotations(self, namespace: str) -> Mapping[str, str]:
         """Return the annotations of a namespace; none where it may not be read.
@@ -145,17 +151,34 @@ def _secret_facts(secret: Object) -> SecretFacts:
 
 
 def _smallest(nodes: list[Object], gpu_resource: str) -> NodeCapacity | None:
-    """Return what every one of the nodes can give, so that a Pod fits whichever is free."""
-    offers = [(node.get("status") or {}).get("allocatable") or {} for node in nodes]
-    if not offers:
+    """Return what every one of the nodes can give, so that a Pod fits whichever is free.
+
+    Nodes that take no Pods now do not count unless there are no others. GPUs are as many as the
+    best node has: one that has fewer than its size has lost them, or not announced them yet.
+    """
+    if not nodes:
         return None
+    usable = [node for node in nodes if _is_usable(node)] or nodes
+    offers = [(node.get("status") or {}).get("allocatable") or {} for node in usable]
     least = {
         resource: min((str(offer.get(resource, "0")) for offer in offers), key=_number)
-        for resource in ("cpu", "memory", gpu_resource)
+        for resource in ("cpu", "memory")
     }
-    return NodeCapacity(
-        cpu=least["cpu"], memory=least["memory"], gpus=int(_number(least[gpu_resource]))
-    )
+    gpus = max(int(_number(str(offer.get(gpu_resource, "0")))) for offer in offers)
+    return NodeCapacity(least["cpu"], least["memory"], gpus, _size_of(usable[0]))
+
+
+def _size_of(node: Object) -> str:
+    return str((node["metadata"].get("labels") or {}).get(_INSTANCE_TYPE_LABEL, ""))
+
+
+def _is_usable(node: Object) -> bool:
+    """Tell whether a node takes Pods: it is ready, not cordoned and not being deleted."""
+    if node["metadata"].get("deletionTimestamp") or (node.get("spec") or {}).get("unschedulable"):
+        return False
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    ready = next((c.get("status") for c in conditions if c.get("type") == "Ready"), "True")
+    return bool(ready == "True")
 
 
 def _number(quantity: str) -> Decimal:

@@ -25,6 +25,9 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 60.0
 """Longest pause between two tries."""
 
+# Overtaken entries that the heap may hold besides twice the live ones.
+_SLACK = 1000
+
 
 @dataclass
 class Counts:
@@ -78,6 +81,10 @@ class WorkQueue(Generic[K]):
         # skipped when it comes up.
         self._sequence += 1
         heapq.heappush(self._heap, (due, self._sequence, key))
+        if len(self._heap) > 2 * len(self._due) + _SLACK:
+            # What was overtaken would lie there until its time comes, which may be days.
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
         self._set_timer()
 
     def forget(self, key: K) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.keys import is_finished
 from batchai_operator.engine.podfacts import (
     blob_accounts,
@@ -19,7 +20,7 @@ from batchai_operator.engine.podfacts import (
     reader_settings,
     why_not_running,
 )
-from batchai_operator.engine.ports import CLUSTERS, EVENTS, PODS, Object, ObjectStore
+from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.errors import (
     ConflictError,
     InvalidSpecError,
@@ -186,7 +187,7 @@ class Readers:
         if not name:
             return None
         try:
-            return await self._store.get(CLUSTERS, name, job["metadata"]["namespace"])
+            return await find_cluster(self._store, job["metadata"]["namespace"], name)
         except NotFoundError:
             return None
 

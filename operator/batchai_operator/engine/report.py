@@ -47,7 +47,8 @@ class Reporter:
             try:
                 written = await self._store.replace_status(resource, obj, status)
             except NotFoundError:
-                # Deleted while we looked; the watch will say so too.
+                # Deleted while we looked. The watch will say so too, unless it has lost that.
+                self._inbox.gone(resource, obj)
                 return
             except RejectedError as error:
                 # A mistake of ours, but the one who waits for the job must hear of it.

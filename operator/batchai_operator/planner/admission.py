@@ -9,6 +9,8 @@ Decisions where the spec is silent:
   maximum.
 - The order is priority, then creation, then name; no job overtakes the first one that waits (no
   backfill), so a large job is never starved by small ones, and nothing preempts a running job.
+- A job of which a quota or a policy forbids the Pods stands behind all others until they are
+  allowed, whatever its priority, because its turn does not make it start.
 - A job that wants more nodes than the cluster may have, one that is suspended and one that is being
   terminated are not in the queue and block nobody.
 - The texts name neither free nodes nor positions, so that an end in a long queue does not cost a
@@ -16,7 +18,7 @@ Decisions where the spec is silent:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +26,7 @@ from pydantic import ValidationError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.facts import Admission, Object
 from batchai_operator.planner.naming import cluster_name
+from batchai_operator.planner.reasons import REFUSED, last_reason
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 _RUNNING = frozenset({"running", "terminating"})
@@ -38,16 +41,18 @@ class Claim:
         leaving: why it is not in the queue; empty when it is, or has started.
         held: nodes that it has.
         promised: nodes that it was told to take and has not taken yet.
+        refused: its Pods were forbidden.
     """
 
     leaving: str
     held: int
     promised: int
+    refused: bool = False
 
     def allows(self, later: "Claim") -> bool:
         """Tell whether the others' answers stand after a change: none, or a promise kept."""
-        has_started = self.promised > 0 and later == Claim("", self.promised, 0)
-        return later == self or has_started
+        kept = replace(self, held=self.promised, promised=0)
+        return later == self or (self.promised > 0 and later == kept)
 
 
 def admit(
@@ -115,7 +120,7 @@ def claim(job: Object, pods: int, *, admitted: bool) -> Claim:
     held = nodes_held(job, pods)
     if _is_leaving(job):
         return Claim(_leaving(job).reason, held, 0)
-    return Claim("", held, _nodes(job) if admitted and not held else 0)
+    return Claim("", held, _nodes(job) if admitted and not held else 0, _is_refused(job))
 
 
 def admit_newcomer(
@@ -223,11 +228,15 @@ def _nodes(job: Object) -> int:
     return count if isinstance(count, int) and count > 0 else 1
 
 
+def _is_refused(job: Object) -> bool:
+    return last_reason(job) == REFUSED
+
+
 def _order(job: Object) -> tuple[Any, ...]:
     metadata = job["metadata"]
     priority = str((job.get("spec") or {}).get("schedulingPriority") or "normal").lower()
     created = str(metadata.get("creationTimestamp") or "")
-    return _PRIORITIES.get(priority, 1), created, metadata["name"]
+    return _is_refused(job), _PRIORITIES.get(priority, 1), created, metadata["name"]
 
 
 def _count(nodes: int) -> str:

@@ -53,11 +53,19 @@ class MountFailure:
 
 @dataclass(frozen=True)
 class NodeCapacity:
-    """What the Kubernetes nodes of a VM size can give, as quantities."""
+    """What the Kubernetes nodes of a VM size can give, as quantities.
+
+    Attributes:
+        cpu: processors.
+        memory: memory.
+        gpus: number of GPUs.
+        vm_size: the size as the nodes' label spells it; empty when it is not of nodes.
+    """
 
     cpu: str
     memory: str
     gpus: int
+    vm_size: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class JobFacts:
         new_key: random text for a Secret that is made now.
         settings: of the operator.
         now: the time.
-        gone: Pods of the job that do not exist any more and whose sidecar left a message.
+        gone: Pods of the job that do not exist any more and were seen to end.
         refusal: set when children of this very plan have just been refused.
     """
 

@@ -1,8 +1,8 @@
 """The plan of a job: what to create and delete, and what to say about it (design 3).
 
-Called by the engine for every pass over a job. Phases, first match wins: ended before → terminate →
-ended now → refused → suspend → Pods of an earlier run → Pods missing (start.py) → Pods waiting or
-running.
+Called by the engine for every pass over a job. Phases, first match wins: being deleted → ended
+before → terminate → ended now → refused → suspend → Pods of an earlier run → Pods missing
+(start.py) → Pods waiting or running.
 
 Decisions where the spec is silent:
 - A job that ended by itself before it was terminated keeps its own end (spec 7.2).
@@ -10,6 +10,8 @@ Decisions where the spec is silent:
   attempt, with the same path segment.
 - A job runs from the moment all its nodes are scheduled; a Pod that vanishes after that is a lost
   node. That is said a moment later, when the nodes have addresses, so that it costs one write.
+- A job of which the API server refuses some Pods (a quota) gives up those it has got, and tries
+  again with new ones.
 - The launcher enforces maxWallClockTime; the operator does a minute later, should the launcher
   hang, and later by as long as a launcher whose programs have ended waits for the volume.
 - The end is written before the rest of the Pods is deleted, so that a crash in between cannot
@@ -30,7 +32,7 @@ from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import NodePod, Observed, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
-from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.reasons import REFUSED, explain, last_reason
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
@@ -55,6 +57,9 @@ def plan_job(facts: JobFacts) -> JobPlan:
     """
     status = facts.job.get("status") or {}
     observed = observe(facts.pods, int(status.get("attempt") or 1), facts.gone)
+    if facts.job["metadata"].get("deletionTimestamp"):
+        # Owner references would do it, but not before the last finalizer of others has gone.
+        return JobPlan(delete=_deletions(observed.live))
     if status.get("executionState") in FINISHED:
         return after_end(facts, observed)
     try:
@@ -127,7 +132,8 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     left = (begun + limit - now).total_seconds()
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})
-        return _end(facts, observed, lifecycle.End(timed_out, at=now))
+        end = lifecycle.End(timed_out, lifecycle.TIMED_OUT_EXIT_CODE, now)
+        return _end(facts, observed, end)
     nodes = "1 node" if spec.node_count == 1 else f"{spec.node_count} nodes"
     message = obstacle.message if obstacle else f"Running on {nodes}."
     reason = obstacle.reason if obstacle else "Running"
@@ -175,12 +181,15 @@ def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
 def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
     attempt = int((facts.job.get("status") or {}).get("attempt") or 1)
     live = [pod for pod in observed.stale if pod.is_live]
-    message = "Waiting for the Pods of the previous run to end."
-    report = Report("queued", "PreviousRunEnding", message, attempt)
     plan = JobPlan(
         delete=_deletions(live),
         requeue_after=lifecycle.seconds_until_overdue(observed, facts.now),
     )
+    if last_reason(facts.job) == REFUSED:
+        # Why it gave those Pods up is worth more than that they end.
+        return plan
+    message = "Waiting for the Pods of the previous run to end."
+    report = Report("queued", "PreviousRunEnding", message, attempt)
     return _answer(facts, observed, report, plan)
 
 
@@ -196,7 +205,13 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
     status = facts.job.get("status") or {}
     attempt = int(status.get("attempt") or 1)
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
-    return _answer(facts, observed, Report("queued", "Forbidden", message, attempt), JobPlan())
+    half = tuple(pod for pod in observed.live if pod.attempt == attempt)
+    if half:
+        # Two jobs that each hold half of a quota would wait for each other for ever.
+        attempt += 1
+        observed = replace(observed, current={})
+    report = Report("queued", REFUSED, message, attempt)
+    return _answer(facts, observed, report, JobPlan(delete=_deletions(half)))
 
 
 def _end(
@@ -208,8 +223,8 @@ def _end(
     at = end.at or now
     written = parse((status.get("executionInfo") or {}).get("startTime"))
     begun = written
-    if begun is None and any(pod.has_started for pod in observed.current.values()):
-        begun = _start_time(facts, observed.current.values())
+    if begun is None and any(pod.has_started for pod in observed.known.values()):
+        begun = _start_time(facts, observed.known.values())
     if begun is not None and at < begun:
         # Clocks of nodes differ; a job does not end before it starts.
         at = begun
@@ -230,7 +245,7 @@ def _was_stopped(end: lifecycle.End) -> bool:
     return end.failure is not None and end.failure.code == "JobNodeLost"
 
 
-def _deletions(pods: list[NodePod]) -> tuple[DeletePod, ...]:
+def _deletions(pods: Iterable[NodePod]) -> tuple[DeletePod, ...]:
     return tuple(DeletePod(pod.name, pod.uid) for pod in pods if pod.deletion_deadline is None)
 
 

@@ -33,6 +33,9 @@ OVERDUE = timedelta(seconds=60)
 UNHEARD = timedelta(seconds=60)
 """How long node 0 may take to tell the end of a node; it gives a lost one up after 30 s."""
 
+TIMED_OUT_EXIT_CODE = 124
+"""The launcher's exit code for a job that exceeded its maxWallClockTime."""
+
 _KILLED_EXIT_CODE = 137
 _START_REASONS = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 _LOST_REASONS = frozenset({"ContainerStatusUnknown"})
@@ -61,31 +64,43 @@ def judge(observed: Observed, now: datetime, image: str = "") -> End | None:
         now: the time, for Pods that are overdue.
         image: of the job container, for errors that name it.
     """
-    first = observed.current.get(0)
+    nodes = observed.known
+    first = nodes.get(0)
     if first is not None and first.ended is not None:
         return _judge_first(first, observed, image)
-    for pod in observed.current.values():
+    for pod in nodes.values():
         if pod.is_over or is_overdue(pod, now):
             # Node 0 tells the others' ends; only one that came to nothing is judged without it.
             if pod.ended is None or first is None or first.is_over or is_overdue(first, now):
                 return _judge_pod(pod, now, image)
             if pod.record is None and pod.status.get("reason"):
                 return _judge_pod(pod, now, image)
-            if _is_unheard(pod) and (not first.has_started or _silence(pod, now) >= UNHEARD):
-                return _judge_pod(pod, now, image)
+        # Its sidecar may go on saving output for minutes after that.
+        is_patient = first is not None and first.has_started and _silence(pod, now) < UNHEARD
+        if first is not None and _is_unheard(pod) and not is_patient:
+            return _judge_pod(pod, now, image)
     return None
 
 
 def _is_unheard(pod: NodePod) -> bool:
-    """Tell whether a node ended without a word from node 0, so that it may not know of it."""
+    """Tell whether a node ended without a word from node 0, so that it may not know of it.
+
+    One that left no record may have ended before it had met node 0, which then waits for it as long
+    as the job may run.
+    """
+    if pod.ended is None:
+        return False
     record = pod.record
-    if record is None or record.job is not None:
+    if record is None:
+        return True
+    if record.job is not None:
         return False
     return record.own.outcome in {"terminated", "launcherFailed", "peerLost", "logsStuck"}
 
 
 def _silence(pod: NodePod, now: datetime) -> timedelta:
-    return now - (_finished_at(pod) or now)
+    # Where nobody says when it ended, there is nothing to wait for.
+    return now - (_finished_at(pod) or now - UNHEARD)
 
 
 def is_overdue(pod: NodePod, now: datetime) -> bool:
@@ -109,12 +124,15 @@ def incompleteness(observed: Observed, now: datetime) -> Incomplete | None:
 
 
 def seconds_until_overdue(observed: Observed, now: datetime) -> float | None:
-    """Return when a Pod will be judged that waits to be: a deleted one, or one nobody heard."""
+    """Return when a Pod will be judged that waits to be: a deleted one, or one nobody heard.
+
+    A time that has passed is no reason to look again: what it brings has been seen.
+    """
     deadlines = [pod.deletion_deadline for pod in observed.live]
     due = [(deadline + OVERDUE - now).total_seconds() for deadline in deadlines if deadline]
-    unheard = [pod for index, pod in observed.current.items() if index and _is_unheard(pod)]
+    unheard = [pod for index, pod in observed.known.items() if index and _is_unheard(pod)]
     due += [(UNHEARD - _silence(pod, now)).total_seconds() for pod in unheard]
-    return max(min(due), 0.0) if due else None
+    return min((seconds for seconds in due if seconds > 0), default=None)
 
 
 def node_lost(pod_name: str, index: int, info: str) -> Failure:
@@ -132,7 +150,7 @@ def _judge_first(first: NodePod, observed: Observed, image: str) -> End:
     if verdict.outcome in {"peerLost", "terminated"}:
         lost = _first_loss(observed, verdict, record.message)
         return End(lost.failure, lost.exit_code, at)
-    return _from_verdict(verdict, record.message, at, image, len(observed.current))
+    return _from_verdict(verdict, record.message, at, image, len(observed.known))
 
 
 def _from_verdict(
@@ -162,7 +180,7 @@ def _from_verdict(
 
 def _first_loss(observed: Observed, verdict: Verdict, message: str) -> End:
     """Find out why a node was lost: memory, eviction, deletion, or nobody knows."""
-    suspects = sorted(observed.current.values(), key=lambda pod: pod.index != verdict.node)
+    suspects = sorted(observed.known.values(), key=lambda pod: pod.index != verdict.node)
     for pod in suspects:
         if pod.record is None and pod.ended and pod.ended.get("reason") == "OOMKilled":
             return _out_of_memory(pod)
@@ -197,6 +215,9 @@ def _judge_container(pod: NodePod, image: str) -> End:
     loss = _loss_reason(pod)
     if loss or reason in _LOST_REASONS:
         return End(node_lost(pod.name, pod.index, loss or reason), None, at)
+    if code == 0 and pod.index:
+        # Only node 0 may say that a job succeeded.
+        return End(node_lost(pod.name, pod.index, "it ended and left no record"), None, at)
     if code == 0:
         return End(None, 0, at)
     details = {"node": str(pod.index), "Info": reason} if reason else {}

@@ -17,9 +17,15 @@ from batchai_operator.planner.times import parse
 
 @dataclass(frozen=True)
 class NodePod:
-    """The Pod of one node of a job."""
+    """The Pod of one node of a job.
+
+    Attributes:
+        pod: the object, as it was last seen.
+        is_gone: it does not exist any more.
+    """
 
     pod: Object
+    is_gone: bool = False
 
     @property
     def name(self) -> str:
@@ -49,7 +55,7 @@ class NodePod:
     @property
     def is_over(self) -> bool:
         """All containers have ended."""
-        return self.status.get("phase") in {"Succeeded", "Failed"}
+        return self.is_gone or self.status.get("phase") in {"Succeeded", "Failed"}
 
     @property
     def is_live(self) -> bool:
@@ -138,7 +144,7 @@ class Observed:
     Attributes:
         current: of the current attempt, by index of the node.
         stale: of earlier attempts.
-        gone: of the current attempt, that do not exist any more and said something at their end.
+        gone: of the current attempt, that do not exist any more and were seen to end.
     """
 
     current: Mapping[int, NodePod]
@@ -150,6 +156,12 @@ class Observed:
         """Pods of all attempts that may still hold a node."""
         everything = (*self.current.values(), *self.stale)
         return tuple(pod for pod in everything if pod.is_live)
+
+    @property
+    def known(self) -> Mapping[int, NodePod]:
+        """Nodes of the current attempt, those included that ended and whose Pod is gone."""
+        gone = {pod.index: pod for pod in self.gone if pod.ended is not None}
+        return dict(sorted({**gone, **self.current}.items()))
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -172,7 +184,8 @@ def observe(pods: Iterable[Object], attempt: int, gone: Iterable[Object] = ()) -
         attempt: the current one.
         gone: those that are known to have existed.
     """
-    left = tuple(pod for pod in map(NodePod, gone) if pod.attempt == attempt)
+    left = tuple(NodePod(pod, is_gone=True) for pod in gone)
+    left = tuple(pod for pod in left if pod.attempt == attempt)
     nodes = [
         NodePod(pod)
         for pod in pods

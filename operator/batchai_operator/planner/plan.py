@@ -1,7 +1,8 @@
 """What the planner answers: children to make and delete, a status, Events, a time to look again.
 
 Made by job.py and cluster.py, carried out by the engine in the order deletions, creations, status,
-Events. Plans are data; nothing here knows how they are carried out.
+Events; after a refusal the status comes first. Plans are data; nothing here knows how they are
+carried out.
 """
 
 from dataclasses import dataclass

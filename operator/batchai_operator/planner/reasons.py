@@ -3,7 +3,22 @@
 Used by job.py and cluster.py. Never contains a value, which may be a secret.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
+
+REFUSED = "Forbidden"
+"""Reason of a job of which a quota, a policy or a missing right forbids the Pods, for now."""
+
+
+def last_reason(job: Mapping[str, Any]) -> str:
+    """Return the reason of a job's condition `Ready`, empty while it has none."""
+    for found in (job.get("status") or {}).get("conditions") or ():
+        if found.get("type") == "Ready":
+            return str(found.get("reason") or "")
+    return ""
+
 
 _MOST = 5
 

@@ -4,7 +4,9 @@ Used by build.py and pods.py.
 
 Decisions where the spec is silent:
 - Nodes that carry the size as their instance type win over the table; of these nine tenths of CPU
-  and memory are asked for, because every node runs Pods of the system too, and all GPUs.
+  and memory are asked for, because every node runs Pods of the system too, and all GPUs: as many as
+  the table says where nodes have fewer, because a driver may not have announced them yet and a
+  training that silently runs without is worse than one that waits.
 - A size that neither nodes nor settings nor the table of spec 8 know keeps the job waiting: whoever
   runs the operator can add it.
 - `spec.kubernetes.resources` replaces all that the size has, GPUs included.
@@ -115,7 +117,9 @@ def _capacity(size: str, capacity: NodeCapacity | None, settings: Settings) -> N
     if capacity is not None:
         cpu = math.floor(_number(capacity.cpu) * 1000 * _SHARE)
         memory = math.floor(_number(capacity.memory) * _SHARE / 2**20)
-        return NodeCapacity(f"{cpu}m", f"{memory}Mi", capacity.gpus)
+        usual = _capacity(size, None, settings)
+        gpus = max(capacity.gpus, usual.gpus if usual else 0)
+        return NodeCapacity(f"{cpu}m", f"{memory}Mi", gpus)
     for name, extra in settings.vm_sizes.items():
         if name.upper() == size:
             return NodeCapacity(extra.cpu, extra.memory, extra.gpus)

@@ -153,7 +153,9 @@ def _cluster(facts: JobFacts) -> ClusterSpec | None:
 
 
 def _written_size(facts: JobFacts) -> str:
-    """The VM size in the letter case of the cluster, as nodes may be labelled with it."""
+    """The VM size in the letter case of the nodes' label, or of the cluster."""
+    if facts.capacity is not None and facts.capacity.vm_size:
+        return facts.capacity.vm_size
     return str(((facts.cluster or {}).get("spec") or {}).get("vmSize") or "")
 
 

@@ -56,7 +56,7 @@ def test_the_recipes_own_command_makes_a_cluster(kube, batchai):
     assert kube.only("batchaiclusters")["spec"] == {
         "name": "nc6",
         "workspace": "w",
-        "vmSize": "STANDARD_NC6",
+        "vmSize": "Standard_NC6",
         "scaleSettings": manual(2),
     }
     again = batchai(f"cluster create {RECIPE}")

@@ -107,12 +107,12 @@ class FakeStore:
     ) -> list[Object]:
         self.reads["list", resource.plural] += 1
         await asyncio.sleep(0)
-        wanted = dict(pair.split("=") for pair in labels.split(",") if pair)
+        wanted = [pair.partition("=") for pair in labels.split(",") if pair]
         return [
             obj
             for obj in self.all(resource)
             if namespace in (None, obj["metadata"].get("namespace"))
-            and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+            and all(_has_label(obj, *pair) for pair in wanted)
             and (not fields or resource != EVENTS or obj.get("reason") == "FailedMount")
         ]
 
@@ -198,3 +198,8 @@ class FakeStore:
     def _tell(self, resource: Resource, type_: str, obj: Object) -> None:
         for watcher in self.watchers:
             watcher(resource, type_, copy.deepcopy(obj))
+
+
+def _has_label(obj: Object, name: str, equals: str, value: str) -> bool:
+    labels = obj["metadata"].get("labels") or {}
+    return labels.get(name) == value if equals else name in labels

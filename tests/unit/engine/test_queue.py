@@ -185,3 +185,12 @@ async def test_the_age_of_the_oldest_task_is_told():
     assert queue.oldest_seconds() == 0
     queue.stop()
     await task
+
+
+async def test_overtaken_delays_do_not_pile_up():
+    queue = WorkQueue(lambda _: asyncio.sleep(0))
+    for turn in range(100):
+        for key in range(50):
+            queue.add_after(key, 600_000 - turn)
+    assert queue.delayed == 50
+    assert len(queue._heap) < 1_200
