@@ -21,9 +21,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.facts import Admission, Object
 from batchai_operator.planner.naming import cluster_name
+from batchai_operator.planner.specs import cluster_spec
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 _RUNNING = frozenset({"running", "terminating"})
@@ -213,7 +213,7 @@ def _node_limit(cluster: Object | None) -> int:
     if cluster is None:
         return 0
     try:
-        return ClusterSpec.model_validate(cluster.get("spec") or {}).node_limit
+        return cluster_spec(cluster).node_limit
     except ValidationError:
         return 0
 
