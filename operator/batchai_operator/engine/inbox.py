@@ -80,7 +80,8 @@ class Inbox:
         if resource == JOBS:
             cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
             if self._cache.jobs.drop(uid) and cluster is not None:
-                self._cluster(cluster)
+                self._admissions.job_left(uid, cluster)
+                self._enqueue(Task("cluster", *cluster))
             self._enqueue(Task("job", *name_of(obj)))
         elif resource == CLUSTERS and self._cache.clusters.drop(uid):
             self._cluster(name_of(obj))

@@ -139,10 +139,15 @@ def admit_newcomer(
     """
     if cluster is None or cluster["metadata"].get("deletionTimestamp"):
         return None
-    if settled(job, 0) is not None or any(answer.position for answer in others.values()):
+    if settled(job, 0) is not None or has_queue(others):
         return None
     free = _node_limit(cluster) - sum(each.held + each.promised for each in claims.values())
     return _ADMITTED if _nodes(job) <= free else None
+
+
+def has_queue(answers: Mapping[str, Admission]) -> bool:
+    """Tell whether a job waits for nodes."""
+    return any(answer.position for answer in answers.values())
 
 
 def nodes_held(job: Object, pods: int) -> int:
