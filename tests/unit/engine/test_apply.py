@@ -63,8 +63,8 @@ async def test_all_jobs_together_keep_within_the_bound():
     world.controller.queue.stop()
     await working
     assert len(world.pods()) == 160
-    creating = apply.IN_FLIGHT + 20
-    assert watched.most <= creating
+    # Besides, each worker may write a status, a Secret or a Service.
+    assert watched.most <= apply.IN_FLIGHT + 20
 
 
 async def test_after_a_refusal_nothing_more_is_begun_and_the_first_one_counts():
