@@ -9,6 +9,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from batchai_devcluster import pins, toolchain
 from batchai_devcluster.cgroups import Cgroups
@@ -16,116 +17,9 @@ from benchmarks import objects
 from benchmarks.stage import Stage
 from benchmarks.waiting import until
 
+_LABEL = "batchai-simulated"
 _MARK = {"kwok.x-k8s.io/node": "fake"}
-_STAGES = """
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: {name: node-ready}
-spec:
-  resourceRef: {apiGroup: v1, kind: Node}
-  selector:
-    matchExpressions:
-      - key: '.status.conditions.[] | select( .type == "Ready" ) | .status'
-        operator: NotIn
-        values: ["True"]
-  next:
-    statusTemplate: |
-      {{ $now := Now }}
-      conditions:
-      {{ range NodeConditions }}
-      - lastHeartbeatTime: {{ $now | Quote }}
-        lastTransitionTime: {{ $now | Quote }}
-        message: {{ .message | Quote }}
-        reason: {{ .reason | Quote }}
-        status: {{ .status | Quote }}
-        type: {{ .type  | Quote }}
-      {{ end }}
----
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: {name: pod-running}
-spec:
-  resourceRef: {apiGroup: v1, kind: Pod}
-  selector:
-    matchExpressions:
-      - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
-      - {key: .status.phase, operator: In, values: [Pending]}
-      - {key: .status.podIP, operator: DoesNotExist}
-  next:
-    statusTemplate: |
-      {{ $now := Now }}
-      conditions:
-      {{ range $type := list "Initialized" "Ready" "ContainersReady" }}
-      - {lastTransitionTime: {{ $now | Quote }}, status: "True", type: {{ $type }}}
-      {{ end }}
-      initContainerStatuses:
-      {{ range .spec.initContainers }}
-      - name: {{ .name | Quote }}
-        image: {{ .image | Quote }}
-        imageID: {{ .image | Quote }}
-        ready: true
-        started: true
-        restartCount: 0
-        state: {running: {startedAt: {{ $now | Quote }}}}
-      {{ end }}
-      containerStatuses:
-      {{ range .spec.containers }}
-      - name: {{ .name | Quote }}
-        image: {{ .image | Quote }}
-        imageID: {{ .image | Quote }}
-        ready: true
-        started: true
-        restartCount: 0
-        state: {running: {startedAt: {{ $now | Quote }}}}
-      {{ end }}
-      podIP: {{ PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace }}
-      phase: Running
-      startTime: {{ $now | Quote }}
----
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: {name: pod-ended}
-spec:
-  resourceRef: {apiGroup: v1, kind: Pod}
-  selector:
-    matchExpressions:
-      - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
-      - {key: .status.phase, operator: In, values: [Running]}
-      - {key: '.metadata.annotations["bench.batchai.dev/seconds"]', operator: Exists}
-  delay:
-    durationFrom: {expressionFrom: '.metadata.annotations["bench.batchai.dev/seconds"]'}
-  next:
-    statusTemplate: |
-      {{ $now := Now }}
-      {{ $code := index .metadata.annotations "bench.batchai.dev/exit-code" }}
-      containerStatuses:
-      {{ range .spec.containers }}
-      - name: {{ .name | Quote }}
-        image: {{ .image | Quote }}
-        imageID: {{ .image | Quote }}
-        ready: false
-        started: false
-        restartCount: 0
-        state:
-          terminated:
-            exitCode: {{ $code }}
-            reason: {{ if eq $code "0" }}Completed{{ else }}Error{{ end }}
-            startedAt: {{ $now | Quote }}
-            finishedAt: {{ $now | Quote }}
-      {{ end }}
-      phase: {{ if eq $code "0" }}Succeeded{{ else }}Failed{{ end }}
----
-apiVersion: kwok.x-k8s.io/v1alpha1
-kind: Stage
-metadata: {name: pod-gone}
-spec:
-  resourceRef: {apiGroup: v1, kind: Pod}
-  selector:
-    matchExpressions:
-      - {key: .metadata.deletionTimestamp, operator: Exists}
-  next:
-    delete: true
-"""
+_STAGES = Path(__file__).with_name("stages.yaml")
 
 
 @asynccontextmanager
@@ -139,12 +33,10 @@ async def nodes(stage: Stage, count: int = 10) -> AsyncIterator[None]:
         pins.KWOK_MODULE,
         title,
     )
-    stages = stage.folder / "stages.yaml"
-    stages.write_text(_STAGES)
     command = [
         program,
         f"--kubeconfig={stage.paths.kubeconfig}",
-        f"--config={stages}",
+        f"--config={_STAGES}",
         "--manage-all-nodes=false",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
         "--node-lease-duration-seconds=40",
@@ -174,9 +66,6 @@ async def nodes(stage: Stage, count: int = 10) -> AsyncIterator[None]:
 async def remove(stage: Stage) -> None:
     """Delete all simulated nodes, an earlier run's too."""
     await stage.api.send("DELETE", f"/api/v1/nodes?labelSelector=type%3D{_LABEL}")
-
-
-_LABEL = "batchai-simulated"
 
 
 def _node(name: str) -> objects.Raw:

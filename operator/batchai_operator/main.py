@@ -12,8 +12,14 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, cast
 
-import kopf
 from pydantic import ValidationError
+
+from batchai_operator.lean import leave_out_synchronous_client
+
+leave_out_synchronous_client()
+
+# ruff: noqa: E402 (kopf would load it)
+import kopf
 
 from batchai_operator.errors import BatchAIError
 from batchai_operator.handlers import watching

@@ -7,6 +7,11 @@ import dataclasses
 
 import click
 
+from batchai_operator.lean import leave_out_synchronous_client
+
+leave_out_synchronous_client()
+
+# ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
 from batchai_operator.cli.job_commands import job_group

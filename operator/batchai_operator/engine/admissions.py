@@ -39,7 +39,7 @@ class Admissions:
         self._starting: dict[str, int] = {}
 
     def touch(self, cluster: Key) -> None:
-        """Take note that the cluster has changed, or that one of its jobs has gone."""
+        """Take note that the cluster itself has changed."""
         self._known.pop(cluster, None)
 
     def job_changed(self, job: Object, cluster: Key) -> None:
@@ -48,10 +48,12 @@ class Admissions:
         if known is None:
             return
         answer, pods = known.answers.get(uid), self._pods(job)
+        if not self._cache.jobs.is_in_group(uid, cluster):
+            self.job_left(uid, cluster)
+            return
         if answer is not None:
             fresh = admission.claim(job, pods, admitted=answer.admitted)
-            is_member = self._cache.jobs.is_in_group(uid, cluster)
-            if is_member and known.claims[uid].allows(fresh):
+            if known.claims[uid].allows(fresh):
                 known.claims[uid] = fresh
                 return
         elif not pods:
@@ -64,6 +66,19 @@ class Admissions:
                 )
                 return
         self.touch(cluster)
+
+    def job_left(self, uid: str, cluster: Key) -> None:
+        """Take note that a job has ended, or is gone, or belongs to another cluster."""
+        known = self._known.get(cluster)
+        if known is None:
+            return
+        if admission.has_queue(known.answers):
+            self.touch(cluster)
+        else:
+            # Room that nobody waits for changes no answer.
+            answers = {other: each for other, each in known.answers.items() if other != uid}
+            known.claims.pop(uid, None)
+            self._known[cluster] = _Known(answers, known.claims)
 
     def of_job(self, job: Object, cluster: Key) -> Admission | None:
         """Return the answer for an unfinished job of a cluster, None when it is not known."""

@@ -13,9 +13,9 @@ from batchai_operator.engine.ports import PODS, SECRETS, SERVICES, Object, Objec
 from batchai_operator.errors import ConflictError, NameTakenError, NotFoundError
 from batchai_operator.planner.plan import DeletePod
 
-IN_FLIGHT = 32
+IN_FLIGHT = 16
 """Requests for Pods at a time, over all jobs: what keeps an API server busy. More only wait there,
-and may use up what its fairness leaves to us."""
+use up what its fairness leaves to us, and cost a connection of 300 KB each, which stay."""
 
 T = TypeVar("T")
 

@@ -6,19 +6,22 @@ loses nothing but the last words of Pods that vanished before they were heard. L
 they return, never a scan.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from batchai_operator import names
+from batchai_operator.engine.keeping import kept, kept_job, kept_pod
 from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, Object, Resource
 from batchai_operator.planner.facts import MountFailure
 
 Key = tuple[str, str]
 """Namespace and name."""
 
-# Deleted uids that are remembered, so that a late answer or list cannot bring an object back.
-_TOMBSTONES = 20_000
+# How long deleted uids are remembered, so that a late answer or list cannot bring an object back;
+# by time, so that what is remembered does not grow with the number of jobs there ever were.
+_TOMBSTONE_SECONDS = 300.0
 # Jobs whose vanished Pods are kept.
 _GRAVES = 1_000
 
@@ -28,18 +31,23 @@ class Table:
 
     Args:
         group: names the group of an object, such as the job of a Pod; None for no group.
+        keep: returns what is to be kept of an object.
         key: by what `by_name` finds an object.
     """
 
     def __init__(
-        self, group: Callable[[Object], object | None], key: Callable[[Object], Key] | None = None
+        self,
+        group: Callable[[Object], object | None],
+        keep: Callable[[Object], Object] = kept,
+        key: Callable[[Object], Key] | None = None,
     ) -> None:
         self._group = group
+        self._keep = keep
         self._key = key or name_of
         self._objects: dict[str, Object] = {}
         self._names: dict[Key, str] = {}
         self._groups: dict[object, dict[str, None]] = {}
-        self._dead: OrderedDict[str, None] = OrderedDict()
+        self._dead: OrderedDict[str, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -85,16 +93,11 @@ class Table:
         """
         if not self.is_news(obj):
             return False
-        metadata = obj["metadata"]
-        uid = metadata["uid"]
+        uid = obj["metadata"]["uid"]
         old = self._objects.get(uid)
         if old is not None:
             self._ungroup(uid, old)
-        # Bookkeeping of the API server that nobody here reads, often half of the object.
-        self._objects[uid] = {
-            **obj,
-            "metadata": {k: v for k, v in metadata.items() if k != "managedFields"},
-        }
+        self._objects[uid] = self._keep(obj)
         self._names[self._key(obj)] = uid
         group = self._group(obj)
         if group is not None:
@@ -107,8 +110,9 @@ class Table:
         Returns:
             Whether it was known.
         """
-        self._dead[uid] = None
-        if len(self._dead) > _TOMBSTONES:
+        now = time.monotonic()
+        self._dead[uid] = now
+        while now - next(iter(self._dead.values())) > _TOMBSTONE_SECONDS:
             self._dead.popitem(last=False)
         old = self._objects.pop(uid, None)
         if old is None:
@@ -135,9 +139,9 @@ class Cache:
     """
 
     def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
-        self.jobs = Table(cluster_of)
-        self.clusters = Table(lambda _: None, cluster_key)
-        self.pods = Table(job_of)
+        self.jobs = Table(cluster_of, kept_job)
+        self.clusters = Table(lambda _: None, key=cluster_key)
+        self.pods = Table(job_of, kept_pod)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
         self._gone: OrderedDict[Key | None, dict[str, Object]] = OrderedDict()
 

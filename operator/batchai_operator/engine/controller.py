@@ -149,10 +149,13 @@ class Controller:
         # Jobs before Pods before Events: each kind is told apart by the one before.
         for resource, table, labels, fields in self._kinds():
             before = table.uids()
-            listed = await self._store.list(resource, self._namespace, labels=labels, fields=fields)
-            present = {obj["metadata"]["uid"] for obj in listed}
-            for obj in listed:
-                self._inbox.observe(resource, obj)
+            present = set()
+            async for page in self._store.pages(
+                resource, self._namespace, labels=labels, fields=fields
+            ):
+                for obj in page:
+                    present.add(obj["metadata"]["uid"])
+                    self._inbox.observe(resource, obj)
             # Only what was known before the list was asked for can be missing from it.
             for uid in before - present:
                 lost = table.by_uid(uid)

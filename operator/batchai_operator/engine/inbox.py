@@ -82,7 +82,8 @@ class Inbox:
         if resource == JOBS:
             cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
             if self._cache.jobs.drop(uid) and cluster is not None:
-                self._cluster(cluster)
+                self._admissions.job_left(uid, cluster)
+                self._enqueue(Task("cluster", *cluster))
             self._enqueue(Task("job", *name_of(obj)))
         elif resource == CLUSTERS:
             known = self._cache.clusters.by_uid(uid) or obj

@@ -74,6 +74,17 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Sequence[Object]]:
+        """Yield all objects some at a time, for those who need not have all at once; see `list`."""
+        ...
+
     async def create(
         self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
     ) -> Object:

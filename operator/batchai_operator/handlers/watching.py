@@ -76,8 +76,8 @@ def settings() -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.watching.label_selectors["v1", "pods"] = POD_SELECTOR
     chosen.watching.field_selectors["v1", "events"] = MOUNT_FAILURE_SELECTOR
-    # Pages, so that the list of a big cluster is not held in memory twice.
-    chosen.watching.chunk_size = 500
+    # Pages, so that the list of a big cluster is never in memory as a whole.
+    chosen.watching.chunk_size = 100
     chosen.watching.connect_timeout = 5
     # Watching CRDs and namespaces would need rights that we do not ask for.
     chosen.scanning.disabled = True

@@ -23,10 +23,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.facts import Admission, Object
 from batchai_operator.planner.naming import cluster_name
 from batchai_operator.planner.reasons import REFUSED, last_reason
+from batchai_operator.planner.specs import cluster_spec
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 _RUNNING = frozenset({"running", "terminating"})
@@ -144,10 +144,15 @@ def admit_newcomer(
     """
     if cluster is None or cluster["metadata"].get("deletionTimestamp"):
         return None
-    if settled(job, 0) is not None or any(answer.position for answer in others.values()):
+    if settled(job, 0) is not None or has_queue(others):
         return None
     free = _node_limit(cluster) - sum(each.held + each.promised for each in claims.values())
     return _ADMITTED if _nodes(job) <= free else None
+
+
+def has_queue(answers: Mapping[str, Admission]) -> bool:
+    """Tell whether a job waits for nodes."""
+    return any(answer.position for answer in answers.values())
 
 
 def nodes_held(job: Object, pods: int) -> int:
@@ -218,7 +223,7 @@ def _node_limit(cluster: Object | None) -> int:
     if cluster is None:
         return 0
     try:
-        return ClusterSpec.model_validate(cluster.get("spec") or {}).node_limit
+        return cluster_spec(cluster).node_limit
     except ValidationError:
         return 0
 

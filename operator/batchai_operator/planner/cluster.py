@@ -17,6 +17,7 @@ from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import ClusterFacts, Object
 from batchai_operator.planner.plan import ClusterPlan, Event
 from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.planner.times import parse, render
 
 
@@ -32,7 +33,7 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
     cluster, now = facts.cluster, facts.now
     old: Object = cluster.get("status") or {}
     try:
-        spec = ClusterSpec.model_validate(cluster.get("spec") or {})
+        spec = cluster_spec(cluster)
     except ValidationError as error:
         return _invalid(facts, explain(error))
     held = sum(nodes_held(job, 0) for job in facts.jobs)

@@ -33,6 +33,7 @@ from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import NodePod, Observed, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import REFUSED, explain, last_reason
+from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
@@ -63,7 +64,7 @@ def plan_job(facts: JobFacts) -> JobPlan:
     if status.get("executionState") in FINISHED:
         return after_end(facts, observed)
     try:
-        spec = JobSpec.model_validate(facts.job.get("spec") or {})
+        spec = job_spec(facts.job)
     except ValidationError as error:
         return _end(facts, observed, lifecycle.End(Failure("InvalidJob", explain(error))))
     try:

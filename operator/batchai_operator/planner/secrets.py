@@ -17,6 +17,7 @@ from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
 from batchai_operator.planner.build import Build, registry_secret
 from batchai_operator.planner.facts import Object, SecretFacts
 from batchai_operator.planner.failures import Failure, mount_failure, start_failure
+from batchai_operator.planner.specs import cluster_spec, job_spec
 from batchai_operator.planner.volumes import Mount, secret_of, volume_fields
 
 _ACCOUNT_KEYS = ("azurestorageaccountname", "accountname")
@@ -56,8 +57,8 @@ def secrets_needed(job: Object, cluster: Object | None) -> frozenset[str]:
         Names in the job's namespace; none for a spec that makes no sense, which plan_job refuses.
     """
     try:
-        spec = JobSpec.model_validate(job.get("spec") or {})
-        setup = ClusterSpec.model_validate(cluster.get("spec") or {}) if cluster else None
+        spec = job_spec(job)
+        setup = cluster_spec(cluster) if cluster else None
         storage = _storage_secrets(spec, setup)
     except (ValidationError, InvalidSpecError):
         return frozenset()

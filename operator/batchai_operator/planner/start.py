@@ -32,6 +32,7 @@ from batchai_operator.planner.pods import meeting_children, node_pod
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
+from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.planner.status import Report
 from batchai_operator.planner.volumes import Mount, plan_volumes
 from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
@@ -149,7 +150,7 @@ def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequenc
 def _cluster(facts: JobFacts) -> ClusterSpec | None:
     if facts.cluster is None:
         return None
-    return ClusterSpec.model_validate(facts.cluster.get("spec") or {})
+    return cluster_spec(facts.cluster)
 
 
 def _written_size(facts: JobFacts) -> str:

@@ -116,6 +116,9 @@ class FakeStore:
             and (not fields or resource != EVENTS or obj.get("reason") == "FailedMount")
         ]
 
+    async def pages(self, resource: Resource, namespace: str | None = None, **selectors: str):
+        yield await self.list(resource, namespace, **selectors)
+
     async def create(
         self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
     ) -> Object:

@@ -54,7 +54,7 @@ async def test_lists_are_read_to_the_last_page_and_items_know_what_they_are(serv
     found = await client.list(PODS, "ns", labels="a=b", fields="x=y")
     assert [(o["kind"], o["metadata"]["name"]) for o in found] == [("Pod", "a"), ("Pod", "b")]
     first, second = (dict(asked.query) for asked in server.asked)
-    assert first == {"limit": "500", "labelSelector": "a=b", "fieldSelector": "x=y"}
+    assert first == {"limit": "100", "labelSelector": "a=b", "fieldSelector": "x=y"}
     assert second == {**first, "continue": "next"}
     assert client.requests == {("list", "pods"): 2}
 
