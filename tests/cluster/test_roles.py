@@ -251,6 +251,30 @@ def test_the_operators_pod_is_what_the_chart_says(api: Api, kubectl: Kubectl, sc
     assert not [volume for volume in pod["spec"]["volumes"] if "hostPath" in volume]
 
 
+def test_the_operator_itself_may_not(api: Api, kubectl: Kubectl, scene: Scene) -> None:
+    (pod,) = api.list("pods", RELEASE_NAMESPACE, labels="app.kubernetes.io/instance=batchai")
+    person = f"--as=system:serviceaccount:{RELEASE_NAMESPACE}:{pod['spec']['serviceAccountName']}"
+    where = f"--namespace={scene.namespace}"
+
+    def may(verb: str, resource: str) -> bytes:
+        return kubectl.try_run("auth", "can-i", person, where, verb, resource).stdout.strip()
+
+    assert may("create", "pods") == b"yes", "the harness itself is right"
+    for resource, verbs in {
+        "pods": "update patch deletecollection",
+        "pods/exec": "get create",
+        "pods/log": "get",
+        "secrets": "list watch update patch delete",
+        "batchaijobs": "create update patch delete",
+        "nodes": "get patch delete",
+        "serviceaccounts/token": "create",
+        "rolebindings": "create",
+        "configmaps": "get",
+    }.items():
+        for verb in verbs.split():
+            assert may(verb, resource) == b"no", (verb, resource)
+
+
 def test_the_operators_port_tells_no_secrets(
     api: Api, kubectl: Kubectl, scene: Scene, account_key: str, foreigner: Account
 ) -> None:
