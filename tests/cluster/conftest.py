@@ -51,9 +51,11 @@ def paths() -> Paths:
 
 
 @pytest.fixture(scope="session")
-def trail(paths: Paths) -> Trail:
+def trail(paths: Paths) -> Iterator[Trail]:
     """What the operator asked of the API server in this session."""
-    return Trail(paths.logs / "audit.log", RELEASE_NAMESPACE)
+    followed = Trail(paths.logs / "audit.log", RELEASE_NAMESPACE)
+    yield followed
+    followed.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

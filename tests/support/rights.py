@@ -84,6 +84,11 @@ class Trail:
         """Whether this cluster keeps an audit log that can be read here."""
         return self._file.exists()
 
+    def close(self) -> None:
+        """Read no more."""
+        if self._lines is not None:
+            self._lines.close()
+
     def collect(self) -> None:
         """Read what has been written meanwhile; an old file's end comes before a new file."""
         if self._lines is not None:
