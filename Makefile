@@ -80,7 +80,8 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 	@# The chart's unit tests need Helm, which is built by now; without it they were skipped.
 	@$(WITH_VENV); python -m pytest -q tests/unit/chart
 
-SECURITY = strangers roles escapes wishes secrets namespaced_install rights
+SECURITY = strangers forgeries roles escapes wishes names_and_paths secrets operator_pod \
+  namespaced_install rights
 
 .PHONY: security
 security: ## Security tests on the real cluster (about 4 minutes; part of test-cluster)

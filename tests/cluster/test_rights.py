@@ -12,10 +12,10 @@ from support.rights import Trail, rights_of
 
 NEEDED = (
     "test_ending.py",
+    "test_forgeries.py",
     "test_mount_errors.py",
     "test_one_node.py",
     "test_operator.py",
-    "test_strangers.py",
     "test_two_nodes.py",
 )
 """Test files that between them do all that the operator does."""

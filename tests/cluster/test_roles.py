@@ -1,4 +1,4 @@
-"""What people may do with the chart's roles, and what a job and the operator's Pod may not.
+"""What people may do with the chart's roles, and what a job's own Pod may not.
 
 Accounts with real tokens: one that may look (`view` of the chart), one that may use (`edit` of the
 chart), one that may edit another namespace, and one that may create jobs and nothing else.
@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from support.api import Api, ApiError, Raw
-from support.explaining import RELEASE_NAMESPACE
 from support.kubectl import Kubectl
 from support.objects import a_job
 from support.onlooker import SECRET
 from support.scene import Scene
-from support.strangers import Account, Intruder, a_stranger, wait_for_pod
+from support.strangers import Account, a_stranger
 
 VIEW, EDIT = "batchai-batchai-operator-view", "batchai-batchai-operator-edit"
 LIST = ("/launcher", "files", "list", "--id", "stdouterr")
@@ -229,67 +228,3 @@ def test_the_jobs_own_pod_has_no_token(scene: Scene, kubectl: Kubectl, key_secre
     assert told["token"] is False
     assert told[key_secret] in {401, 403}
     assert told[SECRET] in {401, 403}
-
-
-def test_the_operators_pod_is_what_the_chart_says(api: Api, kubectl: Kubectl, scene: Scene) -> None:
-    (pod,) = api.list("pods", RELEASE_NAMESPACE, labels="app.kubernetes.io/instance=batchai")
-    name = pod["metadata"]["name"]
-    status = kubectl.exec(RELEASE_NAMESPACE, name, "cat", "/proc/1/status").decode()
-    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    assert facts["Uid"].split() == ["65532"] * 4
-    assert facts["Gid"].split() == ["65532"] * 4
-    for capabilities in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert int(facts[capabilities], 16) == 0, capabilities
-    assert facts["NoNewPrivs"] == "1"
-    assert facts["Seccomp"] == "2", "a filter"
-    for path in ("/x", "/etc/x", "/home/x", "/var/x", "/app/x"):
-        done = kubectl.try_run(
-            "exec", f"--namespace={RELEASE_NAMESPACE}", name, "--", "python3", "-c",
-            f"open({path!r}, 'w')",
-        )  # fmt: skip
-        assert b"Read-only" in done.stderr or b"No such file" in done.stderr, done.stderr
-    assert not [volume for volume in pod["spec"]["volumes"] if "hostPath" in volume]
-
-
-def test_the_operator_itself_may_not(api: Api, kubectl: Kubectl, scene: Scene) -> None:
-    (pod,) = api.list("pods", RELEASE_NAMESPACE, labels="app.kubernetes.io/instance=batchai")
-    person = f"--as=system:serviceaccount:{RELEASE_NAMESPACE}:{pod['spec']['serviceAccountName']}"
-    where = f"--namespace={scene.namespace}"
-
-    def may(verb: str, resource: str) -> bytes:
-        return kubectl.try_run("auth", "can-i", person, where, verb, resource).stdout.strip()
-
-    assert may("create", "pods") == b"yes", "the harness itself is right"
-    for resource, verbs in {
-        "pods": "update patch deletecollection",
-        "pods/exec": "get create",
-        "pods/log": "get",
-        "secrets": "list watch update patch delete",
-        "batchaijobs": "create update patch delete",
-        "nodes": "get patch delete",
-        "serviceaccounts/token": "create",
-        "rolebindings": "create",
-        "configmaps": "get",
-    }.items():
-        for verb in verbs.split():
-            assert may(verb, resource) == b"no", (verb, resource)
-
-
-def test_the_operators_port_tells_no_secrets(
-    api: Api, kubectl: Kubectl, scene: Scene, account_key: str, foreigner: Account
-) -> None:
-    """The port is open to every Pod; what it says may be read by everybody."""
-    namespace = str(foreigner.kubeconfig.name).removesuffix("-foreigner.conf")
-    pod = api.create("pods", a_stranger(namespace, "curious", scene.node_image))
-    wait_for_pod(api, pod)
-    (operator,) = api.list("pods", RELEASE_NAMESPACE, labels="app.kubernetes.io/instance=batchai")
-    told = Intruder(kubectl, pod).run("browse", operator["status"]["podIP"], "8080")
-    answers = {each["path"]: each for each in told}
-    assert answers["/healthz"]["code"] == 200, "the port is reached"
-    found = {path for path, answer in answers.items() if answer["code"] == 200}
-    assert found == {"/healthz", "/readyz", "/metrics"}
-    text = "".join(answer["text"] for answer in told)
-    assert account_key not in text
-    # Not even who uses the cluster, and for what.
-    for name in (scene.namespace, "running", SECRET):
-        assert name not in text
