@@ -139,6 +139,42 @@ def test_a_folder_that_became_a_link_is_not_followed(files: Files, directory: st
         assert files(words[0], "--id", directory, *words[1:]) == (4, b""), words
 
 
+def test_mounts_that_were_moved_aside(scene: Scene, kubectl: Kubectl, mover: Raw) -> None:
+    """A folder that holds a mount can be renamed, and a link put in its place."""
+    for words in (["list"], ["read", "--path", "hosts"]):
+        done = kubectl.try_run(
+            "exec", f"--namespace={scene.namespace}", mover["metadata"]["name"],
+            "--container=batchai-sidecar", "--", "/launcher", "files", words[0],
+            "--id", "MOVED", *words[1:], timeout=30,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (4, b""), done.stderr
+
+
+@pytest.fixture
+def mover(scene: Scene) -> Raw:
+    """A job that has led the way to its volumes elsewhere; its Pod."""
+    command = (
+        "cd $AZ_BATCHAI_JOB_TEMP; below=${AZ_BATCHAI_OUTPUT_MOVED#*/mounts/}; "
+        "mkdir -p fake/$(dirname $below) && ln -s /etc fake/$below && "
+        "mv mounts moved && mv fake mounts; echo $? >moved-it; sleep 900"
+    )
+    outputs = [{"id": "MOVED", "pathPrefix": LOGS}]
+    scene.submit(a_job("mover", scene.namespace, command, outputDirectories=outputs))
+    scene.wait("mover", "running", seconds=120)
+    (pod,) = scene.wait_until_job_runs("mover")
+    told = "/mnt/batch/tasks/shared/LS_root/jobs/default/default/mover/moved-it"
+    scene.until(
+        lambda: scene.kubectl.try_run(
+            "exec", f"--namespace={scene.namespace}", pod["metadata"]["name"], "--container=job",
+            "--", "cat", told,
+        ).stdout == b"0\n",
+        60,
+        "the mounts to be moved",
+        "mover",
+    )  # fmt: skip
+    return pod
+
+
 def test_what_is_swapped_while_it_is_read(files: Files) -> None:
     """The launcher's own tests do this ten thousand times; here it is the real share."""
     for _ in range(8):
