@@ -92,7 +92,7 @@ def files(kubectl: Kubectl, hostile: Raw) -> Callable[..., tuple[int, bytes]]:
     def run(*words: str) -> tuple[int, bytes]:
         done = kubectl.try_run(
             "exec", f"--namespace={metadata['namespace']}", metadata["name"],
-            "--container=batchai-sidecar", "--", "/launcher", "files", *words, timeout=30,
+            "--container=batchai-sidecar", "--", "/launcher", "files", *words, timeout=120,
         )  # fmt: skip
         return done.returncode, done.stdout
 
@@ -145,7 +145,7 @@ def test_mounts_that_were_moved_aside(scene: Scene, kubectl: Kubectl, mover: Raw
         done = kubectl.try_run(
             "exec", f"--namespace={scene.namespace}", mover["metadata"]["name"],
             "--container=batchai-sidecar", "--", "/launcher", "files", words[0],
-            "--id", "MOVED", *words[1:], timeout=30,
+            "--id", "MOVED", *words[1:], timeout=120,
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (4, b""), done.stderr
 
@@ -176,7 +176,7 @@ def mover(scene: Scene) -> Raw:
 
 
 def test_what_is_swapped_while_it_is_read(files: Files) -> None:
-    """The launcher's own tests do this ten thousand times; here it is the real share."""
+    """The launcher's own tests do this thousands of times; here it is the real share."""
     for _ in range(8):
         code, found = files("read", "--id", "SHARED", "--path", "swapped")
         assert (code, found) in {(0, b"mine\n"), (3, b""), (4, b"")}
