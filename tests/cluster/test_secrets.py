@@ -123,12 +123,8 @@ def test_no_secret_is_printed_by_anything_that_people_look_at(
     labels = "--selector=app.kubernetes.io/instance=batchai"
     release = f"--namespace={RELEASE_NAMESPACE}"
     places["operator"] = scene.kubectl.run("logs", labels, release, "--tail=-1").decode()
-    for form in ("json", "yaml", "table", "tsv"):
-        for words in (
-            ["job", "show", "-n", laden],
-            ["job", "list"],
-            ["cluster", "show", "-n", "d2"],
-        ):
+    for form in ("json", "table"):
+        for words in (["job", "show", "-n", laden], ["cluster", "show", "-n", "d2"]):
             command = [str(batchai), *words, "-g", scene.namespace, "-o", form]
             environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONASYNCIODEBUG": "1"}
             done = subprocess.run(command, env=environment, capture_output=True, check=False)
