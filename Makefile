@@ -86,6 +86,13 @@ bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 m
 	@echo "About 7 minutes once the cluster runs: 18 cells of the matrix, three shares that stay away."
 	@$(WITH_VENV); python -m pytest --full tests/cluster/test_no_byte_lost.py $(PYTEST_ARGS)
 
+SECURITY = strangers forgeries roles escapes wishes names_and_paths secrets operator_pod \
+  namespaced_install rights
+
+.PHONY: security
+security: ## Security tests on the real cluster (about 4 minutes; part of test-cluster)
+	@$(WITH_VENV); python -m pytest $(PYTEST_ARGS) $(SECURITY:%=tests/cluster/test_%.py)
+
 ##@ How fast
 
 # Benchmarks find themselves below the root, which nothing else may.

@@ -22,7 +22,7 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, target := range map[string]string{"out": "../../..", "absolute": p.share + "/b.txt", "inside": "b.txt"} {
+	for name, target := range map[string]string{"out": "../../..", "absolute": p.share + "/b.txt", "inside": "b.txt", "loop": "loop"} {
 		if err := os.Symlink(target, filepath.Join(p.share, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -49,6 +49,7 @@ func TestFiles(t *testing.T) {
 		{"read --id stdouterr --path /etc/passwd", "", 4},
 		{"read --id stdouterr --path absolute", "", 4},
 		{"read --id stdouterr --path out/wd", "", 4},
+		{"read --id stdouterr --path loop", "", 3},
 		{"list --id stdouterr --path out", "", 4},
 		{"list --id stdouterr --path ..", "", 4},
 		{"read --id stdouterr", "", 2},

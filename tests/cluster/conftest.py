@@ -17,9 +17,11 @@ import pytest
 from batchai_devcluster import provider
 from batchai_devcluster.paths import REPOSITORY, Paths
 from support.api import Api
+from support.explaining import RELEASE_NAMESPACE
 from support.kubectl import Kubectl
 from support.objects import a_cluster
 from support.onlooker import SECRET
+from support.rights import Trail
 from support.scene import Scene
 from support.waiting import wait_until
 
@@ -27,6 +29,12 @@ PATIENCE = 20
 """Seconds for which jobs of the tests wait for a volume that does not take their output."""
 
 TOOL = [sys.executable, "-m", "batchai_devcluster"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Judge the operator's rights last, when everything that may need them has run."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")
 
 
 def run_tool(*words: str) -> str:
@@ -43,6 +51,21 @@ def run_tool(*words: str) -> str:
 def paths() -> Paths:
     """Where the development cluster lies."""
     return Paths.from_environment()
+
+
+@pytest.fixture(scope="session")
+def trail(paths: Paths) -> Iterator[Trail]:
+    """What the operator asked of the API server in this session."""
+    followed = Trail(paths.logs / "audit.log", RELEASE_NAMESPACE)
+    yield followed
+    followed.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _follow_the_trail(trail: Trail) -> Iterator[None]:
+    """Read the audit log as it grows, because the API server keeps only its end."""
+    yield
+    trail.collect()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,12 @@
 """Keys never stand in an object, and are printed by nobody (design 2)."""
 
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from support.api import ApiError
@@ -63,3 +70,69 @@ def test_the_account_key_of_a_running_job_is_printed_nowhere(
     for place, text in places.items():
         assert account_key not in text, f"the key stands in {place}"
         assert KEY not in text, f"the refused key stands in {place}"
+
+
+WORDS = {"password": "pAss-of-the-registry-7f1c", "value": "vAlue-of-a-variable-9a2e"}
+
+
+@pytest.fixture
+def laden(scene: Scene) -> str:
+    """A job that uses all kinds of secrets, succeeded; its name."""
+    login = {"auths": {"demo.azurecr.io": {"username": "me", "password": WORDS["password"]}}}
+    secrets: dict[str, tuple[str, dict[str, str]]] = {
+        "registry": ("kubernetes.io/dockerconfigjson", {".dockerconfigjson": json.dumps(login)}),
+        "token": ("Opaque", {"token": WORDS["value"]}),
+    }
+    for name, (type_, data) in secrets.items():
+        metadata = {"name": name, "namespace": scene.namespace}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_}
+        scene.api.create("secrets", {**body, "stringData": data})
+    credentials = {"secretRef": {"name": "registry"}}
+    registry = {"image": scene.node_image, "credentials": credentials}
+    job = a_job(
+        "laden",
+        scene.namespace,
+        'test "$TOKEN" && test "$AGAIN" && echo used',
+        containers=[a_container("data")],
+        containerSettings={"imageSourceRegistry": registry},
+        secrets=[{"name": "TOKEN", "secretKeyRef": {"name": "token", "key": "token"}}],
+        environmentVariables=[{"name": "AGAIN", "value": "with $TOKEN"}],
+        jobPreparation={"commandLine": 'test "$TOKEN"'},
+        nodeCount=2,
+    )
+    scene.submit(job)
+    scene.succeed("laden", seconds=180)
+    return "laden"
+
+
+def test_no_secret_is_printed_by_anything_that_people_look_at(
+    scene: Scene, laden: str, account_key: str, kubeconfig: Path
+) -> None:
+    keys = scene.api.list("secrets", scene.namespace, labels=f"batchai.dev/job={laden}")
+    (job_key,) = [base64.b64decode(each["data"]["key"]).decode() for each in keys]
+    hidden = {"account key": account_key, "job key": job_key, **WORDS}
+    where, batchai = f"--namespace={scene.namespace}", Path(sys.executable).with_name("batchai")
+    places = {"files": "".join(scene.text(laden, name) for name in scene.files(laden))}
+    for words in (
+        ("describe", "batchaijobs,batchaiclusters,pods,events,secrets"),
+        ("get", "batchaijobs,batchaiclusters,pods,events,services", "-o", "yaml"),
+        ("get", "batchai", "-o", "wide"),
+        ("logs", "--selector=batchai.dev/job", "--all-containers", "--tail=-1"),
+    ):
+        places[" ".join(words)] = scene.kubectl.run(*words, where).decode()
+    labels = "--selector=app.kubernetes.io/instance=batchai"
+    release = f"--namespace={RELEASE_NAMESPACE}"
+    places["operator"] = scene.kubectl.run("logs", labels, release, "--tail=-1").decode()
+    for form in ("json", "table"):
+        for words in (["job", "show", "-n", laden], ["cluster", "show", "-n", "d2"]):
+            command = [str(batchai), *words, "-g", scene.namespace, "-o", form]
+            environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONASYNCIODEBUG": "1"}
+            done = subprocess.run(command, env=environment, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+            places[" ".join(command[1:])] = (done.stdout + done.stderr).decode()
+    assert laden in places["operator"], "these are the places where the job is told of"
+    assert "used" in places["files"]
+    for place, text in places.items():
+        for name, secret in hidden.items():
+            for form in (secret, base64.b64encode(secret.encode()).decode()):
+                assert form not in text, f"the {name} stands in {place}"

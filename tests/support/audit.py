@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 OPERATOR = "system:serviceaccount:batchai-system:"
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 class Audit:
@@ -26,7 +27,7 @@ class Audit:
             for line in lines:
                 entry = json.loads(line)
                 about = entry.get("objectRef") or {}
-                if about.get("namespace") != namespace:
+                if about.get("namespace") != namespace or entry["verb"] not in WRITES:
                     continue
                 if entry["user"]["username"].startswith(OPERATOR):
                     parts = (about["resource"], about.get("subresource"))

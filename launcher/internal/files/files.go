@@ -60,7 +60,7 @@ func translate(err error) error {
 		return nil
 	case strings.Contains(err.Error(), "path escapes from parent"):
 		return fmt.Errorf("%w: %w", ErrEscapes, err)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, fs.ErrInvalid):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, fs.ErrInvalid):
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return err

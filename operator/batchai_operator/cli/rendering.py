@@ -15,6 +15,7 @@ import yaml
 FORMATS = ("json", "jsonc", "table", "tsv", "yaml")
 """Values of `-o`, as az had them."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _TOKEN = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<word>\b(?:true|false|null)\b)'
     r"|(?P<number>-?\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b)"
@@ -56,15 +57,31 @@ def render(found: object, form: str, columns: Sequence[Column]) -> str:
                 "\t".join(_cell(column.value(item)) for column in columns) for item in _items(found)
             )
         case "yaml":
-            return yaml.safe_dump(found, sort_keys=True, allow_unicode=True).rstrip("\n")
+            return _yaml(found)
         case "jsonc":
             return _TOKEN.sub(_paint, _json(found))
         case _:
             return _json(found)
 
 
+def harmless(text: str) -> str:
+    """Return a text without what a terminal would obey instead of showing it.
+
+    Names of files and messages of programs are whatever a job made them. As in JSON, which stays
+    valid, such a character becomes its number.
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
 def _json(found: object) -> str:
-    return json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False)
+    return harmless(json.dumps(found, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _yaml(found: object) -> str:
+    text = yaml.safe_dump(found, sort_keys=True, allow_unicode=True)
+    if _CONTROL.search(text):
+        text = yaml.safe_dump(found, sort_keys=True)
+    return text.rstrip("\n")
 
 
 def _paint(match: re.Match[str]) -> str:
@@ -92,4 +109,4 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     # A newline or tab in a value would break the rows that scripts split.
-    return str(value).replace("\t", " ").replace("\n", " ")
+    return harmless(str(value).replace("\t", " ").replace("\n", " "))

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
-from batchai_operator.cli.rendering import Column, render
+from batchai_operator.cli.rendering import Column, harmless, render
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import BatchAIError, NotFoundError
 
@@ -67,18 +67,18 @@ class Session:
 
 def fail(error: BatchAIError) -> NoReturn:
     """End the process with an error's message and its exit code."""
-    click.echo(f"ERROR: {error}", err=True)
+    click.echo(harmless(f"ERROR: {error}"), err=True)
     sys.exit(EXIT_NOT_FOUND if isinstance(error, NotFoundError) else EXIT_ERROR)
 
 
 def warn(message: str) -> None:
     """Tell the user something; standard output stays clean for scripts."""
-    click.echo(f"WARNING: {message}", err=True)
+    click.echo(harmless(f"WARNING: {message}"), err=True)
 
 
 def say(message: str) -> None:
     """Tell the user how things go."""
-    click.echo(message, err=True)
+    click.echo(harmless(message), err=True)
 
 
 def show(found: object, form: str, columns: Sequence[Column]) -> None:

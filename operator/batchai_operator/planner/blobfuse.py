@@ -86,7 +86,9 @@ _VALUED = frozenset(
 _DROPPED_VALUED = frozenset(
     ["tmp-path", "config-file", "container-name", "use-https", "log-file-path"]
 )
-_VALUE = re.compile(r"[\w./:=,@%+-]*", re.ASCII)
+# Neither `,` nor `=`, behind which another reader of the string might find a second option, nor a
+# way up: a folder of the container is below it.
+_VALUE = re.compile(r"(?!(?:.*/)?\.\.(?:/|$))[\w./:@%+-]*", re.ASCII)
 
 
 @dataclass(frozen=True)

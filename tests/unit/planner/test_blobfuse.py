@@ -36,6 +36,11 @@ from batchai_operator.planner.blobfuse import DEFAULT_OPTIONS, translate
         ),
         ("--cache-size-mb=$(x)", "-o allow_other", ("--cache-size-mb=$(x)",)),
         ("-o -o", "-o allow_other", ("-o", "-o")),
+        ("--log-level=a,--tmp-path=/etc", "-o allow_other", ("--log-level=a,--tmp-path=/etc",)),
+        ("--log-level=a\u00a0--tmp-path=/", "--log-level=a -o allow_other", ("--tmp-path=/",)),
+        ("--subdirectory=a/../../b", "-o allow_other", ("--subdirectory=a/../../b",)),
+        ("--subdirectory=..", "-o allow_other", ("--subdirectory=..",)),
+        ("--subdirectory=a/b..c", "--subdirectory=a/b..c -o allow_other", ()),
         ("nonsense -f", "-o allow_other", ("nonsense", "-f")),
     ],
 )
