@@ -157,8 +157,14 @@ def _jobs(scene: Scene, pytestconfig: pytest.Config) -> Iterator[None]:
 @pytest.fixture
 def say(pytestconfig: pytest.Config) -> Say:
     """Write a line of the table that the harness is run for."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     reporter = pytestconfig.pluginmanager.getplugin("terminalreporter")
-    return lambda line: reporter.write_line(f"\n{line}")
+
+    def write(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"\n{line}")
+
+    return write
 
 
 def witness(scene: Scene, cell: Cell) -> str:
