@@ -155,14 +155,16 @@ class Devcluster:
             found.start_again("containerd", commands["containerd"])
             self._wait("containerd", lambda: loading.answers(found), 60, [])
             since = datetime.now(UTC).replace(microsecond=0)
-            found.start_again("kubelet", commands["kubelet"])
-            # What the killed kubelet said last is still there, so its word does not count.
-            self._wait(
-                "the node",
-                lambda: self._was_heard(name, since) and self._are_ready(state),
-                120,
-                found.process_names,
-            )
+
+            def is_back() -> bool:
+                # A kubelet ends when containerd does not know its containers again yet, and is
+                # started anew, as systemd would do.
+                if not self.processes.is_alive(f"{name}-kubelet"):
+                    found.start_again("kubelet", commands["kubelet"])
+                # What the killed kubelet said last is still there, so its word does not count.
+                return self._was_heard(name, since) and self._are_ready(state)
+
+            self._wait("the node", is_back, 180, [])
 
     def problem(self) -> str | None:
         """Return why the cluster does not work, or None when it does."""
