@@ -135,6 +135,8 @@ def _jobs(scene: Scene, pytestconfig: pytest.Config) -> Iterator[None]:
     everybody = [*AWAY, *cells(pytestconfig)]
     for cell in everybody:
         run_tool("storage", "share", "create", str(cell))
+        # A run that was cut short leaves its faults.
+        run_tool("storage", "fault", "--share", str(cell), "clear")
     scene.shares = [str(cell) for cell in everybody]
     for cell in everybody:
         properties = writer(cell.writing, witness(scene, cell))
