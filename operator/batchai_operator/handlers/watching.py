@@ -57,8 +57,8 @@ def registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
 class NothingToCompare(kopf.AnnotationsDiffBaseStorage):
     """Spares kopf the comparison of versions, which no handler of ours asks for.
 
-    kopf makes a deep copy of every object at every event to compare it with what an annotation says
-    about the last one; that was a third of the operator's processor time.
+    kopf makes a deep copy of every object at every event, to compare it with what an annotation
+    says about the last one; half a millisecond of processor time for a Pod.
     """
 
     @override
