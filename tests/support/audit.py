@@ -1,4 +1,7 @@
-"""What was written to the API server, as its audit log tells; only the devcluster keeps one."""
+"""What was written to the API server, as its audit log tells; only the devcluster keeps one.
+
+rights.py reads the same log for what may be done.
+"""
 
 import json
 from collections import Counter
