@@ -85,7 +85,7 @@ def build_cluster(
     volumes, secrets, told = complete_volumes(setup.get("mountVolumes"), account, mounts)
     if volumes:
         setup["mountVolumes"] = volumes
-    secrets += take_secret_values(setup.get("setupTask") or {}, name)
+    secrets += take_secret_values(setup.get("setupTask") or {}, f"{name}-secrets")
     if not setup:
         del properties["nodeSetup"]
     spec = {"name": name, "workspace": workspace, **properties}

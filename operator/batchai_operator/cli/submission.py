@@ -50,6 +50,8 @@ def build_submission(
     cluster: str | None,
     account: StorageAccount,
     mounts: ExtraMounts,
+    *,
+    suffix: str,
 ) -> Submission:
     """Complete a document and make it an object.
 
@@ -59,6 +61,8 @@ def build_submission(
         cluster: name or resource id from the command line.
         account: storage account from the command line.
         mounts: volumes from the command line.
+        suffix: random letters for the names of the job's own Secrets. Kubernetes removes those of
+            a deleted namesake some time after it, by their names.
 
     Raises:
         InvalidSpecError: the job could not run; with field and remedy, never with a secret.
@@ -76,8 +80,8 @@ def build_submission(
     volumes, secrets, told = complete_volumes(properties.get("mountVolumes"), account, mounts)
     if volumes:
         properties["mountVolumes"] = volumes
-    secrets += take_registry_password(properties, own_name)
-    secrets += take_secret_values(properties, own_name)
+    secrets += take_registry_password(properties, f"{own_name}-registry-{suffix}")
+    secrets += take_secret_values(properties, f"{own_name}-secrets-{suffix}")
     warnings += told
     warnings += [
         f"Secret {secret.name} keeps what the file says in the clear; remove it from the file."
