@@ -217,6 +217,34 @@ def test_unknown_members_are_named_and_dropped(kube, batchai, write):
     assert "type" not in kube.only("batchaijobs")["spec"]["outputDirectories"][0]
 
 
+def test_what_show_printed_can_be_created_again(kube, batchai, write):
+    kube.add("batchaiclusters", cluster())
+    accept(kube)
+    assert batchai(f"job create -n tf -c nc6 -f {write(RECIPE)} {ACCOUNT}").exit_code == 0
+    first = kube.only("batchaijobs")["spec"]
+    shown = batchai("job show -n tf").stdout
+    assert json.loads(shown)["cntkSettings"] is None
+    assert batchai("job delete -n tf -y").exit_code == 0
+    done = batchai(f"job create -n tf -f {write(shown)}")
+    assert done.exit_code == 0, done.stderr
+    assert "Unknown member executionState was dropped." in done.stderr
+    assert "cntkSettings" not in done.stderr
+    assert kube.only("batchaijobs")["spec"] == first
+
+
+def test_members_that_are_null_are_not_sent(kube, batchai, write):
+    kube.add("batchaiclusters", cluster())
+    accept(kube)
+    unset = {"accountKey": None, "accountKeySecretReference": None}
+    recipe = copy.deepcopy(RECIPE)
+    recipe["properties"] |= dict.fromkeys(("jobPreparation", "secrets", "constraints", "other"))
+    recipe["properties"]["mountVolumes"]["azureFileShares"][0]["credentials"] = unset
+    recipe["properties"]["mountVolumes"]["fileServers"] = None
+    done = batchai(f"job create -n tf -c nc6 -f {write(recipe)} {ACCOUNT}")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "null" not in json.dumps(kube.only("batchaijobs")["spec"])
+
+
 @pytest.mark.parametrize(
     ("change", "flags", "code", "complaint"),
     [
