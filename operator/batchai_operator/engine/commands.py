@@ -131,7 +131,7 @@ async def create_job(
     try:
         for secret in secrets:
             if await _put_secret(store, key.namespace, secret, warn):
-                made.append(secret)
+                made.append(secret)  # noqa: PERF401 - known at once, should a later one fail
         created = await store.create(JOBS, job, strict=True)
     except (ConflictError, ForbiddenError, RejectedError):
         # Only a clear no: after a timeout the job may exist, and needs its Secrets.
