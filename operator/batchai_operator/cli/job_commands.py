@@ -161,7 +161,7 @@ def list_jobs(
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
-    default=5,
+    default=15,
     show_default=True,
     help="Seconds between two looks.",
 )
