@@ -64,8 +64,9 @@ images: ## Build the operator, launcher and node images and load them
 	@$(WITH_VENV); $(DEVCLUSTER) image ensure operator launcher node
 
 .PHONY: clean-cache
-clean-cache: down ## Remove all that was built, downloaded and cached
-	@rm -rf -- "$(BATCHAI_HOME)"; echo "removed $(BATCHAI_HOME)"
+clean-cache: ## Remove all that was built, downloaded and cached, and nothing else
+	@$(WITH_VENV); $(DEVCLUSTER) clean-cache
+	@rm -rf -- "$(BATCHAI_HOME)/venv"; rmdir -- "$(BATCHAI_HOME)" 2>/dev/null || true
 
 ##@ Tests
 

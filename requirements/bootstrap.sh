@@ -40,10 +40,17 @@ key=$({ cat "$root/requirements/dev.lock"; "$python" -VV; printf '%s' "$root"; }
   "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:12])')
 venv=$home/venv/$key
 
+# Two runs at once would remove each other's half. The lock is this shell's, through its open file;
+# Python only takes it, because macOS has no flock program. It goes when the shell ends.
+if [ ! -e "$venv/.complete" ]; then
+  mkdir -p "$home/venv"
+  exec 9>"$home/venv/.lock"
+  "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+fi
+
 if [ ! -e "$venv/.complete" ]; then
   say "Making the Python environment (one minute, once): $venv"
   rm -rf "$venv"
-  mkdir -p "$home/venv"
   "$python" -m venv "$venv"
   "$venv/bin/pip" install --disable-pip-version-check --require-hashes \
     -r "$root/requirements/dev.lock" >&2

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from types import FrameType
 
@@ -47,13 +48,20 @@ def main(words: Sequence[str]) -> int:
         if words and words[0] == "go":
             return gotool.main(paths, words[1:])
         chosen = _parser().parse_args(words)
-        return int(chosen.verb(paths, chosen) or 0)
-    except DevclusterError as error:
+        code = int(chosen.verb(paths, chosen) or 0)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the answer, such as `head`, has seen enough. Python would complain once more
+        # when it closes the pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except (DevclusterError, OSError) as error:
         say(f"\n{error}")
         return 1
     except KeyboardInterrupt:
         say("\nInterrupted. `up` goes on from here; `down` removes what was started.")
         return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ Called by cli.py. The steps stand in `up` in the order in which they happen; eac
 state.py before it changes anything outside the cluster's own folder.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -85,6 +86,10 @@ class Devcluster:
 
     def down(self) -> None:
         """End the cluster and remove it without trace."""
+        if os.geteuid() != 0 and not self.paths.cluster.exists():
+            # Only root can have started one; others may clear their caches all the same.
+            say("There is no cluster.")
+            return
         preflight.need_root()
         streaming.end_abandoned_work(self.cgroups, all_of_it=True)
         if teardown.is_clean(self.paths, self.cgroups):

@@ -55,7 +55,11 @@ class Kind:
         say(f"The kind cluster is up: {wanted} node(s), {gpus} GPU(s) on each.")
 
     def down(self) -> None:
-        """Delete the cluster."""
+        """Delete the cluster; where there is none, kind is not compiled to say so."""
+        if not self._nodes(stopped=True):
+            run(["rm", "-rf", "--one-file-system", self.paths.cluster])
+            say("There is no cluster.")
+            return
         with step("Deleting the kind cluster"):
             run([self._program(), "delete", "cluster", f"--name={self.paths.instance}"])
             run(["rm", "-rf", "--one-file-system", self.paths.cluster])
@@ -98,9 +102,11 @@ class Kind:
         title = f"Compiling kind ({pins.KIND_MODULE.partition('@')[2]})"
         return toolchain.ensure_program(self.paths, self._cgroups, pins.KIND_MODULE, title)
 
-    def _nodes(self) -> list[str]:
+    def _nodes(self, *, stopped: bool = False) -> list[str]:
+        """Return the containers of our nodes, those that run or all there are."""
         label = f"--filter=label=io.x-k8s.kind.cluster={self.paths.instance}"
-        return run(["docker", "ps", label, "--format={{.Names}}"]).split()
+        which = ["--all"] if stopped else []
+        return run(["docker", "ps", *which, label, "--format={{.Names}}"]).split()
 
     def _create(self, nodes: int) -> None:
         self.paths.storage.mkdir(parents=True, exist_ok=True)

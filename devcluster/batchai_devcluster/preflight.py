@@ -24,7 +24,8 @@ _HOME_LETTERS = 44
 
 _INSTEAD = (
     "What you can do instead: run it in a virtual machine with Debian 12 as root; or install a "
-    "Docker engine, then kind is used; or use a cluster you have, named by KUBECONFIG. "
+    "Docker engine, then kind is used; or install the operator on a cluster you have, as README.md "
+    "says (`make demo` and the cluster tests cannot use it). "
     "`make test-unit` needs none of this."
 )
 

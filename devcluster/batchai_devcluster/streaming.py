@@ -3,9 +3,13 @@
 The program lives in a control group that carries this process's id and start time. When this
 process is killed the next run finds the group, sees that nobody owns it any more and ends what is
 still in it, so no compiler goes on for nobody.
+
+Who may make no control groups (everybody but root, and everybody on macOS) gets a process group
+instead: an interruption ends all of it too, and only a SIGKILL of this process leaves it running.
 """
 
 import os
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from batchai_devcluster.cgroups import Cgroups
-from batchai_devcluster.errors import CommandError
+from batchai_devcluster.errors import CommandError, DevclusterError
 
 _PREFIX = "work-"
 _ENTER = 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"'
@@ -42,11 +46,13 @@ def stream(
         CommandError: it ended with another code than 0.
     """
     words = [str(word) for word in command]
-    group = cgroups.make(_group_of(os.getpid()))
+    group = _make_group(cgroups)
+    enter = ["/bin/sh", "-c", _ENTER, "sh", str(group)] if group else []
     last: deque[str] = deque(maxlen=40)
     with (output or Path(os.devnull)).open("wb") as file:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _ENTER, "sh", str(group), *words],
+            [*enter, *words],
+            start_new_session=group is None,
             stdin=subprocess.DEVNULL,
             stdout=file if output else subprocess.PIPE,
             stderr=subprocess.PIPE if output else subprocess.STDOUT,
@@ -62,11 +68,15 @@ def stream(
             code = process.wait()
         finally:
             # After an interruption the program itself, otherwise what it may have left running.
-            cgroups.kill(group.name)
-            process.wait()
-            with suppress(OSError):
-                group.rmdir()
-            cgroups.remove_top()
+            if group is None:
+                _kill_session(process.pid)
+                process.wait()
+            else:
+                cgroups.kill(group.name)
+                process.wait()
+                with suppress(OSError):
+                    group.rmdir()
+                cgroups.remove_top()
     if code != 0:
         raise CommandError(words, code, "\n".join(last))
 
@@ -87,6 +97,20 @@ def end_abandoned_work(cgroups: Cgroups, *, all_of_it: bool = False) -> None:
 def is_work(group: str) -> bool:
     """Tell whether a group is that of a long program, not of a part of the cluster."""
     return group.startswith(_PREFIX)
+
+
+def _make_group(cgroups: Cgroups) -> Path | None:
+    """Make the group of this process's work; None where no control groups can be made."""
+    try:
+        return cgroups.make(_group_of(os.getpid()))
+    except (OSError, DevclusterError):
+        return None
+
+
+def _kill_session(leader: int) -> None:
+    """End what a program started; its process group has the id of its first process."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _group_of(process: int) -> str:

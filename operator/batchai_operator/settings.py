@@ -16,7 +16,8 @@ from batchai_operator import names
 class VmSize(BaseModel):
     """What one node of a VM size has to give to a job, as Kubernetes quantities."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The chart's values may say `cpu: 6`, and Helm hands the number on as it is.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     cpu: str = Field(description="CPUs a job may ask for, such as `6` or `500m`.")
     memory: str = Field(description="Memory a job may ask for, such as `56Gi`.")

@@ -118,8 +118,8 @@ so that the two scopes cannot drift apart.
 - apiGroups: [""]
   resources: [pods/exec]
   verbs: [get, create]
-# `batchai job create` turns keys in a job file into Secrets.
+# `batchai job create` turns keys in a job file into Secrets, and removes those of a refused job.
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch]
+  verbs: [get, create, patch, delete]
 {{- end }}

@@ -10,7 +10,7 @@ from typing import Any
 from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
 from batchai_operator.cli.jobfile import Document
 from batchai_operator.cli.secretfields import take_secret_values
-from batchai_operator.cli.submission import validate
+from batchai_operator.cli.submission import check_shapes, validate
 from batchai_operator.cli.unknown import drop_unknown
 from batchai_operator.engine.commands import NewSecret
 from batchai_operator.errors import InvalidSpecError
@@ -75,6 +75,7 @@ def build_cluster(
         InvalidSpecError: the cluster could not be; with field and remedy.
     """
     properties, unknown = drop_unknown(ClusterSpec, copy.deepcopy(document.properties))
+    check_shapes(ClusterSpec, properties)
     warnings = [f"Unknown member {path} was dropped." for path in (*document.ignored, *unknown)]
     for member in ("name", "workspace"):
         properties.pop(member, None)
@@ -85,7 +86,7 @@ def build_cluster(
     volumes, secrets, told = complete_volumes(setup.get("mountVolumes"), account, mounts)
     if volumes:
         setup["mountVolumes"] = volumes
-    secrets += take_secret_values(setup.get("setupTask") or {}, name)
+    secrets += take_secret_values(setup.get("setupTask") or {}, f"{name}-secrets")
     if not setup:
         del properties["nodeSetup"]
     spec = {"name": name, "workspace": workspace, **properties}

@@ -74,7 +74,9 @@ def complete_volumes(
         # A key typed for this command, even through a placeholder, is newer than what is stored.
         draft = _storage_draft(name, key, given=key == account.key)
         if drafts.setdefault(draft.name, draft).data != draft.data:
-            raise InvalidSpecError(f"{path}: two different keys are given for account {name}.")
+            raise InvalidSpecError(
+                f"{path}.credentials.accountKey: two different keys are given for account {name}."
+            )
         if not draft.given:
             warnings.append(
                 f"{path}.credentials.accountKey is kept in Secret {draft.name}, not in the object; "
@@ -148,7 +150,10 @@ def _fill_account(path: str, volume: dict[str, Any], account: StorageAccount) ->
         return
     if "azureFileUrl" not in volume:
         raise InvalidSpecError(f"{path}.accountName is missing.", field=f"{path}.accountName")
-    host = urlsplit(str(volume["azureFileUrl"])).hostname or ""
+    try:
+        host = urlsplit(volume["azureFileUrl"]).hostname
+    except ValueError:  # such as a bracket that is not closed
+        host = None
     if not host:
         raise InvalidSpecError(
             f"{path}.azureFileUrl names no account; expected https://ACCOUNT.file.{STORAGE_SUFFIX}/SHARE.",

@@ -1,6 +1,7 @@
 """`batchai job …`: create, show, list, wait, terminate, delete."""
 
 import re
+import secrets
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -101,6 +102,7 @@ def create(
             cluster,
             StorageAccount(storage_account_name, storage_account_key),
             mounts,
+            suffix=secrets.token_hex(3),
         )
         for warning in submission.warnings:
             warn(warning)
@@ -159,7 +161,7 @@ def list_jobs(
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
-    default=5,
+    default=15,
     show_default=True,
     help="Seconds between two looks.",
 )

@@ -5,6 +5,7 @@ fills in nothing (see completion.py) and sends nothing.
 """
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from batchai_operator.names import API_VERSION
 
 REMARKS = frozenset({"$schema", "comment", "comments"})
 """Members that the 2018-05-01 JSON schema allows as remarks; they go without a warning."""
+
+_DEPTH = 60
+"""Levels of a file; the deepest job has nine."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,53 @@ def parse_document(text: str, source: str, kind: str) -> Document:
 
 def _parse(text: str, source: str) -> object:
     """JSON first, because YAML refuses the tabs that JSON allows."""
+    # A ValueError beside JSON's own is a number of thousands of digits, or 31 February.
     try:
         parsed: object = json.loads(text)
-    except json.JSONDecodeError as json_error:
+    except (ValueError, RecursionError) as json_error:
         if source.endswith(".json"):
             raise InvalidSpecError(f"{source} is not valid JSON: {json_error}") from json_error
         try:
             parsed = yaml.safe_load(text)
-        except yaml.YAMLError as yaml_error:
+        except (yaml.YAMLError, ValueError, RecursionError) as yaml_error:
             raise InvalidSpecError(f"{source} is not valid YAML: {yaml_error}") from yaml_error
+    if problem := _unsendable(parsed):
+        raise InvalidSpecError(f"{source}: {problem}")
     return parsed
+
+
+def _unsendable(value: object, path: str = "", depth: int = 0) -> str | None:
+    """Say what of a file cannot be put into an object, because JSON or UTF-8 has no word for it."""
+    here = path.removeprefix(".") or "the file"
+    if depth > _DEPTH:
+        return f"{here[:100]} is nested more than {_DEPTH} levels deep."
+    inner: list[tuple[str, object]] = []
+    match value:
+        case dict():
+            for name, member in value.items():
+                if not isinstance(name, str) or not _is_text(name):
+                    return f"{here}: {name!r} cannot be the name of a member; put it in quotes."
+                inner.append((f"{path}.{name}", member))
+        case list():
+            inner = [(f"{path}[{index}]", member) for index, member in enumerate(value)]
+        case str() if not _is_text(value):
+            return f"{here} holds half a character (a lone surrogate)."
+        case float() if not math.isfinite(value):
+            return f"{here} is no number."
+        case str() | int() | float() | None:
+            pass
+        case _:
+            return f"{here} is a {type(value).__name__} of YAML; put it in quotes."
+    found = (_unsendable(member, where, depth + 1) for where, member in inner)
+    return next((problem for problem in found if problem), None)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kubernetes_object(content: Mapping[str, Any], source: str, kind: str) -> Document:
@@ -108,12 +149,18 @@ def _kubernetes_object(content: Mapping[str, Any], source: str, kind: str) -> Do
             f"expected {API_VERSION} {kind}."
         )
     spec, metadata = content.get("spec"), content.get("metadata") or {}
-    if not isinstance(spec, dict) or not isinstance(metadata, dict):
+    if not isinstance(spec, dict):
         raise InvalidSpecError(f"{source}: `spec` must be an object.")
+    if not isinstance(metadata, dict):
+        raise InvalidSpecError(f"{source}: `metadata` must be an object.")
+    kept = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
+    for key, texts in kept.items():
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise InvalidSpecError(f"{source}: `metadata.{key}` must be an object of texts.")
     return Document(
         properties=spec,
         name=spec.get("name") or metadata.get("name"),
-        metadata={key: metadata[key] for key in ("labels", "annotations") if key in metadata},
+        metadata=kept,
         ignored=(),
     )
 

@@ -14,6 +14,7 @@ leave_out_synchronous_client()
 # ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
+from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
 from batchai_operator.cli.session import Session
 
@@ -33,6 +34,9 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no such resource. `job wait` ends with
     the job's own exit code.
+
+    Every command also takes --verbose and --debug, for more to read on standard error, and, for old
+    scripts, --subscription.
     """
     session = context.obj or Session(connect=wiring.connect)
     context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
@@ -40,6 +44,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 
 cli.add_command(job_group)
 cli.add_command(cluster_group)
+add_everywhere(cli)
 
 
 def main() -> None:

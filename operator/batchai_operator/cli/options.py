@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from batchai_operator.cli.querying import remember_query
 from batchai_operator.cli.rendering import FORMATS
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
 
@@ -58,14 +59,23 @@ experiment_option = click.option(
     metavar="NAME",
     help="Experiment.",
 )
-output_option = click.option(
-    "-o",
-    "--output",
-    "form",
-    type=click.Choice(FORMATS),
-    default="json",
-    show_default=True,
-    help="Output format.",
+output_option = _stack(
+    click.option(
+        "-o",
+        "--output",
+        "form",
+        type=click.Choice(FORMATS),
+        default="json",
+        show_default=True,
+        help="Output format.",
+    ),
+    click.option(
+        "--query",
+        callback=remember_query,
+        expose_value=False,
+        metavar="JMESPATH",
+        help="JMESPath query on what is shown, such as `executionState`.",
+    ),
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not prompt for confirmation.")
 no_wait_option = click.option(

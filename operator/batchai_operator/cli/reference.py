@@ -25,7 +25,14 @@ def page() -> str:
 
 def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
     # A fixed width, so that the page does not depend on the terminal of whoever writes it.
-    context = click.Context(command, info_name=path, terminal_width=90, max_content_width=90)
+    context = click.Context(
+        command,
+        info_name=path,
+        terminal_width=90,
+        max_content_width=90,
+        # Commands inherit these, but only when they run; click then keeps what it found first.
+        help_option_names=cli.context_settings["help_option_names"],
+    )
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -51,7 +51,7 @@ def render(found: object, form: str, columns: Sequence[Column]) -> str:
         return ""
     match form:
         case "table":
-            return _table(_items(found), columns)
+            return table(_items(found), columns)
         case "tsv":
             return "\n".join(
                 "\t".join(_cell(column.value(item)) for column in columns) for item in _items(found)
@@ -92,7 +92,8 @@ def _items(found: object) -> list[Mapping[str, Any]]:
     return cast("list[Mapping[str, Any]]", found if isinstance(found, list) else [found])
 
 
-def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
+def table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
+    """Lay out rows below their titles; nothing for no rows."""
     if not items:
         return ""
     rows = [[_cell(column.value(item)) for column in columns] for item in items]

@@ -14,12 +14,12 @@ from batchai_operator.errors import InvalidSpecError
 DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"
 
 
-def take_registry_password(properties: dict[str, Any], job: str) -> list[NewSecret]:
+def take_registry_password(properties: dict[str, Any], name: str) -> list[NewSecret]:
     """Turn `imageSourceRegistry.credentials.password` into a reference.
 
     Args:
         properties: of the job; changed in place.
-        job: object name of the job, which names the Secret.
+        name: of the Secret to make.
 
     Returns:
         The Secret, if there was a password.
@@ -47,7 +47,6 @@ def take_registry_password(properties: dict[str, Any], job: str) -> list[NewSecr
         raise InvalidSpecError(
             f"{path}.serverUrl is missing: name the registry to which the password belongs."
         )
-    name = f"{job}-registry"
     registry["credentials"] = {"username": username, "secretRef": {"name": name}}
     pair = base64.b64encode(f"{username}:{password}".encode()).decode()
     login = {"username": username, "password": password, "auth": pair}
@@ -56,17 +55,17 @@ def take_registry_password(properties: dict[str, Any], job: str) -> list[NewSecr
     return [NewSecret(name=name, data={".dockerconfigjson": config}, type=DOCKER_CONFIG)]
 
 
-def take_secret_values(properties: dict[str, Any], job: str) -> list[NewSecret]:
-    """Turn `secrets[].value` into references to one Secret of the job.
+def take_secret_values(properties: dict[str, Any], name: str) -> list[NewSecret]:
+    """Turn `secrets[].value` into references to one Secret.
 
     Args:
         properties: of the job; changed in place.
-        job: object name of the job, which names the Secret.
+        name: of the Secret to make.
 
     Returns:
         The Secret, if there were values.
     """
-    name, values = f"{job}-secrets", {}
+    values = {}
     for entry in properties.get("secrets") or []:
         if isinstance(entry, dict) and entry.get("value") is not None and "name" in entry:
             values[str(entry["name"])] = str(entry.pop("value"))

@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
+from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import BatchAIError, NotFoundError
@@ -83,7 +84,8 @@ def say(message: str) -> None:
 
 def show(found: object, form: str, columns: Sequence[Column]) -> None:
     """Print what was found in the format asked for."""
-    text = render(found, form, columns)
+    query = asked_query()
+    text = render_queried(query.search(found), form) if query else render(found, form, columns)
     if text:
         # `color` must follow the terminal, not the format: jsonc into a file would be unreadable.
         click.echo(text)

@@ -5,10 +5,12 @@ returns is what `kubectl apply` could have sent.
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
 from batchai_operator.cli.jobfile import Document
@@ -20,6 +22,16 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.names import API_VERSION, JOB_KIND
 from batchai_operator.planner.naming import object_name
+
+_SHAPES = {
+    "model_type": "must be an object, in braces.",
+    "model_attributes_type": "must be an object, in braces.",
+    "dict_type": "must be an object, in braces.",
+    "list_type": "must be a list, in brackets.",
+    "tuple_type": "must be a list, in brackets.",
+    "string_type": "must be a text, in quotes.",
+}
+"""Pydantic's errors about the type of a value, as people say it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,8 @@ def build_submission(
     cluster: str | None,
     account: StorageAccount,
     mounts: ExtraMounts,
+    *,
+    suffix: str,
 ) -> Submission:
     """Complete a document and make it an object.
 
@@ -59,11 +73,14 @@ def build_submission(
         cluster: name or resource id from the command line.
         account: storage account from the command line.
         mounts: volumes from the command line.
+        suffix: random letters for the names of the job's own Secrets. Kubernetes removes those of
+            a deleted namesake some time after it, by their names.
 
     Raises:
         InvalidSpecError: the job could not run; with field and remedy, never with a secret.
     """
     properties, unknown = drop_unknown(JobSpec, copy.deepcopy(document.properties))
+    check_shapes(JobSpec, properties)
     warnings = [f"Unknown member {path} was dropped." for path in (*document.ignored, *unknown)]
     for name in ("name", "workspace", "experiment"):
         properties.pop(name, None)
@@ -76,8 +93,8 @@ def build_submission(
     volumes, secrets, told = complete_volumes(properties.get("mountVolumes"), account, mounts)
     if volumes:
         properties["mountVolumes"] = volumes
-    secrets += take_registry_password(properties, own_name)
-    secrets += take_secret_values(properties, own_name)
+    secrets += take_registry_password(properties, f"{own_name}-registry-{suffix}")
+    secrets += take_secret_values(properties, f"{own_name}-secrets-{suffix}")
     warnings += told
     warnings += [
         f"Secret {secret.name} keeps what the file says in the clear; remove it from the file."
@@ -124,13 +141,46 @@ def validate(model: type[BaseModel], spec: dict[str, Any]) -> None:
     Raises:
         InvalidSpecError: with one line per problem. Values are left out: one may be a secret.
     """
+    if problems := _problems(model, spec):
+        raise _invalid((path, str(problem["msg"])) for path, problem in problems)
+
+
+def check_shapes(model: type[BaseModel], properties: dict[str, Any]) -> None:
+    """Check that objects, lists and texts stand where the model wants them.
+
+    Whatever completes the properties before they are validated may then rely on it.
+
+    Raises:
+        InvalidSpecError: with one line per member of the wrong type.
+    """
+    wrong = [
+        (path, _SHAPES[problem["type"]])
+        for path, problem in _problems(model, properties)
+        if problem["type"] in _SHAPES
+    ]
+    if wrong:
+        raise _invalid(wrong)
+
+
+def _problems(model: type[BaseModel], data: dict[str, Any]) -> list[tuple[str, ErrorDetails]]:
+    """Return what a model has against data, by path. Inputs are left out: one may be a secret."""
     try:
-        model.model_validate(spec)
+        model.model_validate(data)
     except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_input=False, include_url=False):
-            path = "".join(
-                f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]
-            ).lstrip(".")
-            lines.append(f"{path}: {problem['msg']}" if path else problem["msg"])
-        raise InvalidSpecError("\n  ".join(["The file is not valid:", *lines])) from None
+        return [
+            (path_of(problem["loc"]), problem)
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+    return []
+
+
+def path_of(parts: Iterable[int | str]) -> str:
+    """Write the way to a member as people do: `secrets[0].value`."""
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
+    ).removeprefix(".")
+
+
+def _invalid(problems: Iterable[tuple[str, str]]) -> InvalidSpecError:
+    lines = [f"{path}: {text}" if path else text for path, text in problems]
+    return InvalidSpecError("\n  ".join(["The file is not valid:", *lines]))

@@ -1,7 +1,8 @@
-"""Finding the members of a document that the models do not know.
+"""What a document says that is nothing to send: members unset or unknown to the models. Pure.
 
-Called before a document is sent. The old command line's deserialiser dropped unknown members in
-silence (spec 6.3), which hid typing errors; here each one is named. Pure.
+Called before a document is sent. The service and its command line printed null for every member
+without a value (spec 1.7) and sent none of them (spec 6.3). The old deserialiser dropped unknown
+members in silence, which hid typing errors; here each one is named.
 """
 
 from collections.abc import Iterator
@@ -11,18 +12,27 @@ from pydantic import BaseModel
 
 
 def drop_unknown(model: type[BaseModel], data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Remove what a model does not know, at any depth.
+    """Remove what a model does not know and what is null, at any depth.
 
     Args:
         model: the model of the whole document.
         data: the document; it is not changed.
 
     Returns:
-        The document without the unknown members, and their paths, such as
-        `mountVolumes.azureFileShares[0].label`.
+        The document without those members, and the paths of the unknown ones that said something,
+        such as `mountVolumes.azureFileShares[0].label`.
     """
     dropped: list[str] = []
-    return _clean(model, data, "", dropped), dropped
+    said = {name: _without_nulls(value) for name, value in data.items() if value is not None}
+    return _clean(model, said, "", dropped), dropped
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    return value
 
 
 def _clean(

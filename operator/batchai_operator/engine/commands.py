@@ -12,7 +12,13 @@ from typing import Any
 
 from batchai_operator.engine.keys import is_finished
 from batchai_operator.engine.ports import JOBS, SECRETS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
+from batchai_operator.errors import (
+    BatchAIError,
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    RejectedError,
+)
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
 from batchai_operator.planner.naming import object_name
 
@@ -98,8 +104,10 @@ async def create_job(
     Args:
         store: the API server.
         job: the BatchAIJob, with its namespace.
-        secrets: made before the job, so that it never waits for them.
-        warn: told about Secrets that changed.
+        secrets: made before the job, so that it never waits for them. Those that are not shared
+            have names that nobody had before, so that none is the Secret of an earlier job which
+            its end is about to remove.
+        warn: told about Secrets that changed, or that stay behind.
 
     Returns:
         The job, with its output path when the operator is there.
@@ -119,13 +127,16 @@ async def create_job(
         )
     # What the API server would refuse must not leave Secrets behind.
     await store.create(JOBS, job, strict=True, dry_run=True)
-    made = [secret for secret in secrets if await _put_secret(store, key.namespace, secret, warn)]
+    made: list[NewSecret] = []
     try:
+        for secret in secrets:
+            if await _put_secret(store, key.namespace, secret, warn):
+                made.append(secret)  # noqa: PERF401 - known at once, should a later one fail
         created = await store.create(JOBS, job, strict=True)
     except (ConflictError, ForbiddenError, RejectedError):
         # Only a clear no: after a timeout the job may exist, and needs its Secrets.
         for secret in made:
-            await store.delete(SECRETS, secret.name, key.namespace)
+            await _take_back(store, key.namespace, secret, warn)
         raise
     for secret in made:
         if not secret.shared:
@@ -237,6 +248,18 @@ async def _put_secret(
         warn(f"Secret {secret.name} held another key and was changed to the one given.")
         return False
     return True
+
+
+async def _take_back(
+    store: ObjectStore, namespace: str, secret: NewSecret, warn: Callable[[str], None]
+) -> None:
+    """Remove a Secret of a job that was refused; the user must hear of the refusal all the same."""
+    try:
+        await store.delete(SECRETS, secret.name, namespace)
+    except NotFoundError:
+        pass
+    except BatchAIError as error:
+        warn(f"Secret {secret.name} was made for the job and could not be removed: {error}")
 
 
 def _holds(existing: Mapping[str, Any], secret: NewSecret) -> bool:

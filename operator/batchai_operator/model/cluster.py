@@ -45,7 +45,7 @@ class ManualScaleSettings(Model):
         Choice("requeue", "terminate", "waitforjobcompletion"),
     ] = "requeue"
     """What happens to jobs on nodes that are removed: `requeue` (they run again), `terminate` or
-    `waitforjobcompletion`."""
+    `waitforjobcompletion`. Without effect yet: jobs always run to their end."""
 
 
 class AutoScaleSettings(Model):
@@ -152,7 +152,7 @@ class NodeSetup(Model):
     """Command that prepares each node."""
 
     performance_counters_settings: PerformanceCountersSettings | None = None
-    """Where performance counters go."""
+    """Where performance counters go. Without effect yet: none are collected."""
 
 
 class ClusterSpec(Model):
@@ -179,7 +179,8 @@ class ClusterSpec(Model):
     vm_priority: Annotated[
         Literal["dedicated", "lowpriority"], Choice("dedicated", "lowpriority")
     ] = "dedicated"
-    """`dedicated`, or `lowpriority` for nodes that may be taken away at any time."""
+    """`dedicated`, or `lowpriority` for nodes that may be taken away at any time. Without effect
+    yet: Kubernetes decides which nodes there are."""
 
     scale_settings: ScaleSettings | None = None
     """How many nodes the cluster has; none when absent."""

@@ -30,7 +30,8 @@ class ImageSourceRegistry(Model):
         ]
         | None
     ) = None
-    """Registry, such as `demo.azurecr.io`; the public one when absent."""
+    """Registry, such as `demo.azurecr.io`; the public one when absent. The image must begin with
+    its host."""
 
     credentials: RegistryCredentials | None = None
     """How to log in to the registry."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from batchai_operator import names
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.container import ImageSourceRegistry
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import paths as job_paths
 from batchai_operator.planner.facts import Object
@@ -19,6 +20,9 @@ from batchai_operator.planner.toolkits.arrangement import arrange
 from batchai_operator.planner.toolkits.tasks import Arrangement
 from batchai_operator.planner.volumes import Volumes, plan_volumes
 from batchai_operator.settings import Settings
+
+_PUBLIC = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "hub.docker.com"})
+"""Names of Docker Hub, where an image without a host comes from."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ def check_supported(
             "type kubernetes.io/dockerconfigjson",
             field=f"{where}.secretRef",
         )
+    if registry is not None:
+        _check_registry(registry)
 
 
 def job_image(spec: JobSpec, cluster: ClusterSpec | None, settings: Settings) -> str:
@@ -211,6 +217,27 @@ def owner_reference(job: Object) -> Object:
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def _check_registry(registry: ImageSourceRegistry) -> None:
+    """Refuse an image that would come from another registry than the one named (spec 2.7).
+
+    Kubernetes takes the registry from the image alone; `mine` would be somebody's on Docker Hub.
+    """
+    url = (registry.server_url or "").lower()
+    server = url.removeprefix("https://").removeprefix("http://").split("/", maxsplit=1)[0]
+    host = registry.image.lower().partition("/")[0] if "/" in registry.image else ""
+    # In a reference without a host, the first part is a folder of the public registry.
+    found = host if "." in host or ":" in host or host == "localhost" else "docker.io"
+    if not server or found == server or {found, server} <= _PUBLIC:
+        return
+    where = "containerSettings.imageSourceRegistry"
+    path = registry.image.partition("/")[2] if found == host else registry.image
+    raise InvalidSpecError(
+        f"{where}.image {registry.image} is one of {found}, not of {where}.serverUrl "
+        f"{registry.server_url}: write {server}/{path}, or remove serverUrl",
+        field=f"{where}.image",
+    )
 
 
 def _no_key_vault(field: str, instead: str) -> InvalidSpecError:

@@ -5,8 +5,8 @@ one that scales by itself has what its running jobs need, its minimum at least. 
 tasks and autoscale hook in where `_current_nodes` decides.
 
 Decisions where the spec is silent: a cluster that shrinks below what its jobs hold lets them end
-(`waitforjobcompletion`) and is `resizing` until then, the surplus being `leaving`; a setup task
-that is not run is told in a condition.
+(`waitforjobcompletion`) and is `resizing` until then, the surplus being `leaving`; settings without
+an effect are told in a condition.
 """
 
 from pydantic import ValidationError
@@ -50,6 +50,9 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
     if spec.node_setup is not None and spec.node_setup.setup_task is not None:
         text = "nodeSetup.setupTask is not run yet: this version of the operator does not have it."
         conditions.append(Condition("SetupTaskSkipped", "True", "NotSupported", text))
+    if idle := _without_effect(spec, shrinks=leaving > 0):
+        text = f"{', '.join(idle)}: without effect in this version of the operator."
+        conditions.append(Condition("SettingsIgnored", "True", "NotSupported", text))
     counts = {
         "idleNodeCount": max(current - held, 0),
         "runningNodeCount": running,
@@ -81,6 +84,23 @@ def _current_nodes(spec: ClusterSpec, held: int) -> tuple[int, int]:
     else:
         wanted = spec.node_limit
     return max(wanted, held), wanted
+
+
+def _without_effect(spec: ClusterSpec, *, shrinks: bool) -> list[str]:
+    """Return the settings that ask for something else than what happens anyway.
+
+    `requeue` is what every cluster has that says nothing, so it is told only when it would matter.
+    """
+    found = []
+    if spec.vm_priority == "lowpriority":
+        found.append("vmPriority lowpriority")
+    manual = spec.scale_settings.manual if spec.scale_settings else None
+    option = manual.node_deallocation_option if manual else None
+    if option == "terminate" or (option == "requeue" and shrinks):
+        found.append(f"scaleSettings.manual.nodeDeallocationOption {option}")
+    if spec.node_setup is not None and spec.node_setup.performance_counters_settings is not None:
+        found.append("nodeSetup.performanceCountersSettings")
+    return found
 
 
 def _invalid(facts: ClusterFacts, explanation: str) -> ClusterPlan:

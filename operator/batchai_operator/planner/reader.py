@@ -1,12 +1,14 @@
 """Makes the Pod that reads the files of a job when no Pod of it runs any more (design 5).
 
 Called by the fronts that read files, with the rights of their user. It mounts what the job mounted,
-read-only, runs the launcher alone, asks for no GPU and ends by itself after five minutes.
+read-only, runs the launcher alone, asks for no GPU and ends by itself after five minutes. It may go
+where the job's Pods went: with all nodes tainted or the volumes on some only, no other would do.
 """
 
 from typing import Any
 
 from batchai_operator import names
+from batchai_operator.model.base import to_wire
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import identity
@@ -62,12 +64,25 @@ def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Objec
         },
         "spec": {
             **pod_basics(build),
+            **_placement(build),
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             "terminationGracePeriodSeconds": 5,
             "containers": [_container(build)],
             "volumes": [{"name": names.SPOOL_VOLUME, "emptyDir": {}}, *job_volumes(build)],
         },
     }
+
+
+def _placement(build: Build) -> dict[str, Any]:
+    kubernetes = build.spec.kubernetes
+    # How many GPUs the job had does not matter: nodes that have some may be the only ones.
+    gpus = {"key": build.settings.gpu_resource, "operator": "Exists"}
+    placement: dict[str, Any] = {
+        "tolerations": [*map(to_wire, kubernetes.tolerations), gpus],
+    }
+    if kubernetes.node_selector:
+        placement["nodeSelector"] = dict(kubernetes.node_selector)
+    return placement
 
 
 def _container(build: Build) -> dict[str, Any]:

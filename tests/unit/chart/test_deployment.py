@@ -68,6 +68,29 @@ def test_every_variable_is_a_setting_and_is_understood(render, monkeypatch):
     assert settings.lease_namespace == "system"
 
 
+def test_a_size_may_be_told_in_numbers_or_words_as_the_schema_allows(render, monkeypatch, tmp_path):
+    """Numbers of a file reach Helm as floats, those of `--set` as integers."""
+    sizes = {
+        "STANDARD_A": {"cpu": 6, "memory": 60129542144, "gpus": 1},
+        "STANDARD_B": {"cpu": 0.5, "memory": "56Gi", "gpus": 0},
+        "STANDARD_C": {"cpu": "500m", "memory": "1.5Gi", "gpus": 64},
+    }
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"vmSizes": sizes}))
+    objects = render(
+        "vmSizes.STANDARD_D.cpu=6,vmSizes.STANDARD_D.memory=1Gi",
+        "vmSizes.STANDARD_D.gpus=0",
+        files=(values,),
+    )
+    for name, value in environment(objects).items():
+        monkeypatch.setenv(name, value)
+    found = Settings().vm_sizes
+    assert (float(found["STANDARD_A"].cpu), float(found["STANDARD_A"].memory)) == (6, 60129542144)
+    assert (found["STANDARD_B"].cpu, found["STANDARD_B"].memory) == ("0.5", "56Gi")
+    assert (found["STANDARD_C"].cpu, found["STANDARD_C"].gpus) == ("500m", 64)
+    assert float(found["STANDARD_D"].cpu) == 6
+
+
 def test_what_the_chart_does_not_set_is_on_purpose(render):
     fields = {name.removeprefix("BATCHAI_OPERATOR_").lower() for name in environment(render())}
     # A Pod finds the API server by itself.

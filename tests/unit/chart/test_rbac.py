@@ -65,6 +65,9 @@ def test_roles_for_people_aggregate(render):
     # Reading files runs a program in a Pod, which is more than looking.
     assert {verb for _, _, verb in rights(view["rules"])} == {"get", "list", "watch"}
     assert ("", "pods/exec", "create") in rights(edit["rules"])
+    # `job create` makes Secrets, and takes them back when the API server refuses the job.
+    verbs = {verb for _, resource, verb in rights(edit["rules"]) if resource == "secrets"}
+    assert verbs == {"get", "create", "patch", "delete"}
     assert not [right for right in rights(edit["rules"]) if right[1].endswith("/status")]
 
 

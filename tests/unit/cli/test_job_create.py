@@ -7,11 +7,14 @@ import json
 import pytest
 import yaml
 
+from batchai_operator.errors import ForbiddenError, RejectedError
+
 from .fake import FakeKube
 from .objects import HELLO, RECIPE, cluster, job
 
 ACCOUNT = "--storage-account-name batchaidev"
 KEY = "c2VjcmV0LWtleQ=="
+TOKEN = {"name": "TOKEN", "value": "hush"}
 
 
 def accept(kube: FakeKube) -> None:
@@ -141,20 +144,58 @@ def test_passwords_and_secret_values_belong_to_the_job(kube, batchai, write):
     done = batchai(f"job create -n hello -c nc6 -f {write(properties)}")
     assert done.exit_code == 0
     created = kube.only("batchaijobs")
-    assert created["spec"]["secrets"] == [
-        {"name": "TOKEN", "secretKeyRef": {"name": "hello-secrets", "key": "TOKEN"}}
-    ]
     registry = created["spec"]["containerSettings"]["imageSourceRegistry"]
-    assert registry["credentials"] == {"username": "me", "secretRef": {"name": "hello-registry"}}
+    password, token = sorted(kube.names("secrets"))
+    assert (password[:15], token[:14]) == ("hello-registry-", "hello-secrets-")
+    assert created["spec"]["secrets"] == [
+        {"name": "TOKEN", "secretKeyRef": {"name": token, "key": "TOKEN"}}
+    ]
+    assert registry["credentials"] == {"username": "me", "secretRef": {"name": password}}
     secrets = {name: kube.objects["secrets", "team", name] for name in kube.names("secrets")}
-    assert secrets["hello-secrets"]["stringData"] == {"TOKEN": "hush"}
-    config = json.loads(secrets["hello-registry"]["stringData"][".dockerconfigjson"])
+    assert secrets[token]["stringData"] == {"TOKEN": "hush"}
+    config = json.loads(secrets[password]["stringData"][".dockerconfigjson"])
     assert config["auths"]["demo.example.test"]["password"] == "quiet"
     for secret in secrets.values():
         (owner,) = secret["metadata"]["ownerReferences"]
         assert owner["uid"] == created["metadata"]["uid"]
     assert "hush" not in done.output
     assert "quiet" not in done.output
+
+
+@pytest.mark.parametrize("value", ["hush", "other"])
+def test_a_new_job_does_not_depend_on_the_secret_of_a_deleted_namesake(kube, batchai, write, value):
+    kube.add("batchaiclusters", cluster())
+    accept(kube)
+    command = f"job create -n hello -c nc6 -f {write({**HELLO, 'secrets': [TOKEN]})}"
+    assert batchai(command).exit_code == 0
+    (old,) = kube.names("secrets")
+    assert batchai("job delete -n hello -y").exit_code == 0
+    # Kubernetes has not collected the old Secret yet when the job is created again.
+    again = {**HELLO, "secrets": [{**TOKEN, "value": value}]}
+    assert batchai(f"job create -n hello -c nc6 -f {write(again)}").exit_code == 0
+    created = kube.only("batchaijobs")
+    reference = created["spec"]["secrets"][0]["secretKeyRef"]["name"]
+    assert reference != old
+    (owner,) = kube.objects["secrets", "team", reference]["metadata"]["ownerReferences"]
+    assert owner["uid"] == created["metadata"]["uid"]
+
+
+def test_a_refusal_is_told_though_its_secret_cannot_be_removed(kube, batchai, write, monkeypatch):
+    kube.add("batchaiclusters", cluster())
+
+    def refuse(thing):
+        if thing.get("kind") == "BatchAIJob":
+            raise RejectedError("quota exceeded")
+
+    async def forbidden(*_, **__):
+        raise ForbiddenError("secrets is forbidden")
+
+    kube.on_create = refuse
+    monkeypatch.setattr(kube, "delete", forbidden)
+    done = batchai(f"job create -n hello -c nc6 -f {write({**HELLO, 'secrets': [TOKEN]})}")
+    assert done.exit_code == 1
+    assert "ERROR: quota exceeded" in done.stderr
+    assert "was made for the job and could not be removed: secrets is forbidden" in done.stderr
 
 
 def test_unknown_members_are_named_and_dropped(kube, batchai, write):
@@ -174,6 +215,34 @@ def test_unknown_members_are_named_and_dropped(kube, batchai, write):
         "WARNING: Unknown member toolType was dropped.",
     ]
     assert "type" not in kube.only("batchaijobs")["spec"]["outputDirectories"][0]
+
+
+def test_what_show_printed_can_be_created_again(kube, batchai, write):
+    kube.add("batchaiclusters", cluster())
+    accept(kube)
+    assert batchai(f"job create -n tf -c nc6 -f {write(RECIPE)} {ACCOUNT}").exit_code == 0
+    first = kube.only("batchaijobs")["spec"]
+    shown = batchai("job show -n tf").stdout
+    assert json.loads(shown)["cntkSettings"] is None
+    assert batchai("job delete -n tf -y").exit_code == 0
+    done = batchai(f"job create -n tf -f {write(shown)}")
+    assert done.exit_code == 0, done.stderr
+    assert "Unknown member executionState was dropped." in done.stderr
+    assert "cntkSettings" not in done.stderr
+    assert kube.only("batchaijobs")["spec"] == first
+
+
+def test_members_that_are_null_are_not_sent(kube, batchai, write):
+    kube.add("batchaiclusters", cluster())
+    accept(kube)
+    unset = {"accountKey": None, "accountKeySecretReference": None}
+    recipe = copy.deepcopy(RECIPE)
+    recipe["properties"] |= dict.fromkeys(("jobPreparation", "secrets", "constraints", "other"))
+    recipe["properties"]["mountVolumes"]["azureFileShares"][0]["credentials"] = unset
+    recipe["properties"]["mountVolumes"]["fileServers"] = None
+    done = batchai(f"job create -n tf -c nc6 -f {write(recipe)} {ACCOUNT}")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "null" not in json.dumps(kube.only("batchaijobs")["spec"])
 
 
 @pytest.mark.parametrize(

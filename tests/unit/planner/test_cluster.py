@@ -8,6 +8,19 @@ from support.planning import NOW, SETTINGS, a_cluster, a_job
 
 AUTO = {"autoScale": {"minimumNodeCount": 1, "maximumNodeCount": 4}}
 
+COUNTERS = {
+    "appInsightsReference": {
+        "component": {
+            "id": "/subscriptions/s/resourceGroups/g/providers/microsoft.insights/components/c"
+        },
+        "secretKeyRef": {"name": "insights", "key": "key"},
+    }
+}
+
+
+def manual(option):
+    return {"manual": {"targetNodeCount": 1, "nodeDeallocationOption": option}}
+
 
 def jobs(*nodes):
     return tuple(
@@ -62,6 +75,25 @@ def test_a_setup_task_that_is_not_run_is_told():
     setup = {"setupTask": {"commandLine": "x", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/x"}}
     status = plan(a_cluster(1, nodeSetup=setup)).status
     assert status["conditions"][1]["type"] == "SetupTaskSkipped"
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes", "told"),
+    [
+        ({}, (), ""),
+        ({"vmPriority": "LowPriority"}, (), "vmPriority lowpriority"),
+        ({"nodeSetup": {"performanceCountersSettings": COUNTERS}}, (), "performanceCountersSett"),
+        ({"scaleSettings": manual("terminate")}, (), "nodeDeallocationOption terminate"),
+        ({"scaleSettings": manual("requeue")}, (1,), ""),
+        ({"scaleSettings": manual("requeue")}, (2,), "nodeDeallocationOption requeue"),
+        ({"scaleSettings": manual("waitforjobcompletion")}, (2,), ""),
+    ],
+)
+def test_settings_without_effect_are_told(changes, nodes, told):
+    found = plan(a_cluster(1, **changes), *nodes).status["conditions"]
+    messages = [each["message"] for each in found if each["type"] == "SettingsIgnored"]
+    assert len(messages) == bool(told)
+    assert told in "".join(messages)
 
 
 def test_a_cluster_that_makes_no_sense():

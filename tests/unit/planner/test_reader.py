@@ -44,6 +44,15 @@ def test_a_reader_is_small_short_lived_and_the_jobs():
     assert names == ["BATCHAI_PLAN"]
 
 
+def test_a_reader_may_go_where_the_job_went():
+    taint = {"key": "team", "operator": "Exists", "effect": "NoSchedule"}
+    kubernetes = {"nodeSelector": {"pool": "training"}, "tolerations": [taint]}
+    pod = reader_pod(started(a_job(kubernetes=kubernetes)).job, None, SETTINGS)
+    assert pod["spec"]["nodeSelector"] == {"pool": "training"}
+    gpus = {"key": "nvidia.com/gpu", "operator": "Exists"}
+    assert pod["spec"]["tolerations"] == [taint, gpus]
+
+
 def test_readers_of_long_names_have_room_for_the_servers_letters():
     job = carry_out(facts(a_job("x" * 60))).job
     assert len(reader_pod(job, None, SETTINGS)["metadata"]["generateName"]) <= 58
