@@ -14,6 +14,9 @@ NODES ?= 2
 GPUS ?= 1
 PROVIDER ?= auto
 PYTEST_ARGS ?=
+FUZZTIME ?= 60s
+FUZZ = plan/FuzzParse expand/FuzzShared record/FuzzFit \
+  meeting/FuzzStrangers meeting/FuzzFrames meeting/FuzzReports
 
 # First words of a recipe: make the environment if need be, and use it.
 WITH_VENV = venv="$$(requirements/bootstrap.sh)"; export PATH="$$venv/bin:$$PATH"
@@ -79,6 +82,14 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 	@$(WITH_VENV); python -m pytest -m cluster $(PYTEST_ARGS)
 	@# The chart's unit tests need Helm, which is built by now; without it they were skipped.
 	@$(WITH_VENV); python -m pytest -q tests/unit/chart
+
+.PHONY: anyinput
+anyinput: ## Any object, text and frame: 10,000 objects, then a minute per fuzz target (10 minutes)
+	@echo 'Any input in full takes about 10 minutes on an idle machine of 2 cores.'
+	@$(WITH_VENV); python -m pytest --full tests/cluster/test_any_object.py \
+	  tests/cluster/test_any_text.py tests/unit/planner/test_any_record.py $(PYTEST_ARGS)
+	@$(WITH_VENV); for target in $(FUZZ); do $(DEVCLUSTER) go -C launcher test -run '^$$' \
+	  -fuzz "^$${target#*/}$$" -fuzztime $(FUZZTIME) "./internal/$${target%/*}"; done
 
 ##@ The house
 
