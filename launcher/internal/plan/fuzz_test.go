@@ -14,6 +14,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(strings.Replace(good, `"count":1`, `"count":1e9`, 1))
 	f.Add(strings.Replace(good, `"tasks"`, `"maxSeconds":-9223372036854775808,"hostfile":{"slots":[0]},"tasks"`, 1))
 	f.Add(strings.Replace(good, `"stdout.txt"`, `"..\u0000"`, 1))
+	f.Add(strings.Replace(good, `"stdout.txt"`, `".."`, 1))
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := Parse(text)
 		if (p == nil) == (err == nil) {

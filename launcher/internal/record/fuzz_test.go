@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -11,6 +12,7 @@ func FuzzFit(f *testing.F) {
 	f.Add("fine", "wk-0", "KILL", "taskFailed", uint16(3), 7, true)
 	f.Add("\x01\"\\\xff\u2028<&>", "\xff\xfe", "", "", uint16(999), -1, false)
 	f.Add("", "", "", "", uint16(0), 0, false)
+	f.Add(strings.Repeat("\x01", 5000), strings.Repeat("\u00e4", 3000), "KILL", strings.Repeat("o", 5000), uint16(2), 3, false)
 	f.Fuzz(func(t *testing.T, message, name, signal, outcome string, count uint16, code int, stopped bool) {
 		r := Record{Version: 1, Message: message, Outcome: outcome, StartedAt: "2026-11-24T04:00:00.000Z",
 			Preparation: &Run{ExitCode: code, Signal: signal}, Job: &Result{Outcome: outcome, ExitCode: code, Task: name}}
