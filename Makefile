@@ -15,6 +15,9 @@ GPUS ?= 1
 PROVIDER ?= auto
 PYTEST_ARGS ?=
 LINTED = operator devcluster tests examples benchmarks
+FUZZTIME ?= 60s
+FUZZ = plan/FuzzParse expand/FuzzShared record/FuzzFit \
+  meeting/FuzzStrangers meeting/FuzzFrames meeting/FuzzReports
 
 # First words of a recipe: make the environment if need be, and use it.
 WITH_VENV = venv="$$(requirements/bootstrap.sh)"; export PATH="$$venv/bin:$$PATH"
@@ -86,6 +89,14 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 minutes)
 	@echo "About 7 minutes once the cluster runs: 18 cells of the matrix, three shares that stay away."
 	@$(WITH_VENV); python -m pytest --full tests/cluster/test_no_byte_lost.py $(PYTEST_ARGS)
+
+.PHONY: anyinput
+anyinput: ## Any object, text and frame: 10,000 objects, then a minute per fuzz target (10 minutes)
+	@echo 'Any input in full takes about 10 minutes on an idle machine of 2 cores.'
+	@$(WITH_VENV); python -m pytest --full tests/cluster/test_any_object.py \
+	  tests/cluster/test_any_text.py tests/unit/planner/test_any_record.py $(PYTEST_ARGS)
+	@$(WITH_VENV); for target in $(FUZZ); do $(DEVCLUSTER) go -C launcher test -run '^$$' \
+	  -fuzz "^$${target#*/}$$" -fuzztime $(FUZZTIME) "./internal/$${target%/*}"; done
 
 SECURITY = strangers forgeries roles escapes wishes names_and_paths secrets operator_pod \
   namespaced_install rights

@@ -1,4 +1,4 @@
-"""Which tests need a cluster: all below tests/cluster, and no others."""
+"""Which tests need a cluster (all below tests/cluster, and no others), and how long tests take."""
 
 from pathlib import Path
 

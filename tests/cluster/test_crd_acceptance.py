@@ -1,103 +1,23 @@
-"""The real API server accepts the good objects and refuses the bad ones in clear words.
-
-The definitions are installed under a group of their own, so that no operator sees the objects and
-the cluster's own definitions are left alone.
-"""
+"""The real API server accepts the good objects and refuses the bad ones in clear words."""
 
 import json
-import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from batchai_operator.model.kinds import KINDS, build_crd
 from batchai_operator.names import GROUP
 from support.api import Api, ApiError
+from support.crd_server import Server, own_definitions
 from support.crd_tables import SECRET, Case, Change, bad_cases, changes, good_cases, minimal
-from support.waiting import wait_until
 
-OWN_GROUP = "acceptance.batchai.example"
-KIND_OF = {"job": "BatchAIJob", "cluster": "BatchAICluster"}
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-class Server:
-    """The API server, with our kinds under another group."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def path(self, kind: str, name: str = "") -> str:
-        collection = f"/apis/{OWN_GROUP}/v1/namespaces/default/batchai{kind}s"
-        return f"{collection}/{name}" if name else collection
-
-    def send(
-        self, method: str, path: str, body: object = None, kind: str = "application/json"
-    ) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._api.request(method, path, body, kind=kind))
-        return answer
-
-    def create(
-        self, kind: str, spec: object, *, name: str = "", query: str = "?dryRun=All"
-    ) -> dict[str, Any]:
-        body = {
-            "apiVersion": f"{OWN_GROUP}/v1",
-            "kind": KIND_OF[kind],
-            "metadata": {"name": name or f"t{uuid.uuid4().hex[:8]}"},
-            "spec": spec,
-        }
-        joint = "&" if query else "?"
-        return self.send("POST", f"{self.path(kind)}{query}{joint}fieldValidation=Strict", body)
-
-    def refusal(self, kind: str, spec: object, **options: str) -> str:
-        with pytest.raises(ApiError) as caught:
-            self.create(kind, spec, **options)
-        assert caught.value.code in (400, 422), caught.value
-        return caught.value.message
-
-
-def _own(crd: dict[str, Any]) -> dict[str, Any]:
-    own = json.loads(json.dumps(crd))
-    own["metadata"]["name"] = f"{own['spec']['names']['plural']}.{OWN_GROUP}"
-    own["spec"]["group"] = OWN_GROUP
-    # Short names and categories of the cluster's own kinds stay theirs.
-    del own["spec"]["names"]["shortNames"], own["spec"]["names"]["categories"]
-    return dict(own)
 
 
 @pytest.fixture(scope="module")
 def server(api: Api) -> Iterator[Server]:
-    names = []
-    for kind in KINDS:
-        crd = _own(build_crd(kind))
-        names.append(crd["metadata"]["name"])
-        api.delete("customresourcedefinitions", names[-1])
-        wait_until(
-            lambda name=names[-1]: api.find("customresourcedefinitions", name) is None,
-            60,
-            f"{names[-1]} to be gone",
-        )
-        api.create("customresourcedefinitions", crd)
-    made = Server(api)
-    try:
-        for kind in ("job", "cluster"):
-            wait_until(lambda kind=kind: _is_served(made, kind), 60, f"{kind}s to be served")
+    with own_definitions(api) as made:
         yield made
-    finally:
-        for name in names:
-            api.delete("customresourcedefinitions", name)
-
-
-def _is_served(server: Server, kind: str) -> bool:
-    """Whether objects can be created; the list is served a moment before."""
-    try:
-        server.create(kind, minimal(kind))
-    except ApiError as error:
-        if error.code == 404:
-            return False
-        raise
-    return True
 
 
 @pytest.mark.parametrize("case", good_cases(), ids=str)

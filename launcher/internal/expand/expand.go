@@ -35,15 +35,29 @@ func Addresses(value string, addresses []string) (string, error) {
 	return result, failed
 }
 
-// References replaces `$NAME` and `${NAME}` where NAME is known and leaves all else as it is.
-func References(value string, known map[string]string) string {
+// longest is what Linux takes of one variable, less its end: name, `=` and value together.
+const longest = 128<<10 - 1
+
+// References replaces `$NAME` and `${NAME}` where NAME is known and leaves all else as it is. A
+// result of more than longest bytes is not made: variables that refer to each other double in
+// length with every step.
+func References(value string, known map[string]string) (string, error) {
+	size := len(value)
+	for _, parts := range reference.FindAllStringSubmatch(value, -1) {
+		if replacement, ok := known[parts[1]+parts[2]]; ok {
+			size += len(replacement) - len(parts[0])
+		}
+	}
+	if size > longest {
+		return "", fmt.Errorf("%d bytes after references are replaced, but Linux takes %d at most; put it into a file", size, longest)
+	}
 	return reference.ReplaceAllStringFunc(value, func(found string) string {
 		parts := reference.FindStringSubmatch(found)
 		if replacement, ok := known[parts[1]+parts[2]]; ok {
 			return replacement
 		}
 		return found
-	})
+	}), nil
 }
 
 // Shared returns the variables that all programs of the node see.
@@ -70,7 +84,10 @@ func Shared(container []string, p *plan.Plan, addresses []string) (map[string]st
 		if !given {
 			continue
 		}
-		result[name] = References(value, known)
+		var err error
+		if result[name], err = References(value, known); err != nil {
+			return nil, fmt.Errorf("environmentVariables: variable %s has %w", name, err)
+		}
 		if _, taken := reserved[name]; !taken {
 			known[name] = result[name]
 		}

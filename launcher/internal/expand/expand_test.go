@@ -1,6 +1,7 @@
 package expand
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,23 @@ func TestReferences(t *testing.T) {
 		"$1 $ ${} ${A:-x}":   "$1 $ ${} ${A:-x}",
 		"{{node 0}} and $A.": "{{node 0}} and 1.",
 	} {
-		if got := References(value, known); got != want {
-			t.Errorf("%q: got %q, want %q", value, got, want)
+		if got, err := References(value, known); got != want || err != nil {
+			t.Errorf("%q: got %q, want %q, %v", value, got, want, err)
 		}
+	}
+}
+
+// TestReferencesThatGrow: forty variables that each name the one before twice would be a terabyte.
+func TestReferencesThatGrow(t *testing.T) {
+	p := &plan.Plan{}
+	container := []string{"V0=0123456789"}
+	for i := range 40 {
+		p.UserEnvironment = append(p.UserEnvironment, fmt.Sprintf("V%d", i))
+		container = append(container, fmt.Sprintf("V%d=$V%d$V%d", i+1, i, i))
+	}
+	_, err := Shared(container, p, nil)
+	if err == nil || !strings.Contains(err.Error(), "variable V14 has 163840 bytes") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 // Version is the only version of the plan that this launcher understands.
 const Version = 1
 
+// maxNodes bounds what a plan can make the launcher remember; the operator's bound is lower.
+const maxNodes = 4096
+
 // Plan is everything that one node of one job has to do.
 type Plan struct {
 	Version           int               `json:"version"`
@@ -138,10 +141,13 @@ func (p *Plan) check() error {
 	if p.Version != Version {
 		return fmt.Errorf("version is %d, this launcher understands %d: operator and launcher image differ", p.Version, Version)
 	}
+	if p.Node.Count > maxNodes {
+		return fmt.Errorf("node: count %d is more than %d", p.Node.Count, maxNodes)
+	}
 	if p.Node.Count < 1 || p.Node.Index < 0 || p.Node.Index >= p.Node.Count {
 		return fmt.Errorf("node: index %d of %d", p.Node.Index, p.Node.Count)
 	}
-	if p.Node.Count > 1 && (p.Meeting == nil || p.Meeting.Host == "" || p.Meeting.Port <= 0) {
+	if p.Node.Count > 1 && (p.Meeting == nil || p.Meeting.Host == "" || p.Meeting.Port <= 0 || p.Meeting.Port > 65535) {
 		return fmt.Errorf("meeting: needed for %d nodes", p.Node.Count)
 	}
 	switch p.Logs.Kind {

@@ -132,6 +132,14 @@ func Fit(r Record) []byte {
 	for len(encode(r)) > Limit && r.Message != "" {
 		r.Message = cut(r.Message, len(r.Message)*3/4)
 	}
+	if text := encode(r); len(text) <= Limit {
+		return text
+	}
+	// Only names from a plan that is not ours can be that long.
+	r.Preparation, r.Outcome, r.StartedAt, r.EndedAt = nil, cut(r.Outcome, 32), "", ""
+	if r.Job != nil {
+		r.Job = &Result{Outcome: cut(r.Job.Outcome, 32), ExitCode: r.Job.ExitCode, Node: r.Job.Node}
+	}
 	return encode(r)
 }
 

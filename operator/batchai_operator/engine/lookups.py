@@ -147,7 +147,29 @@ def _secret_facts(secret: Object) -> SecretFacts:
             account = base64.b64decode(encoded, validate=True).decode("utf-8").strip()
         except (binascii.Error, UnicodeDecodeError):
             account = None
-    return SecretFacts(name=secret["metadata"]["name"], keys=frozenset(data), account=account)
+    values = {key: _decoded(text) for key, text in data.items()}
+    return SecretFacts(
+        name=secret["metadata"]["name"],
+        keys=frozenset(data),
+        account=account,
+        sizes={key: len(value) for key, value in values.items()},
+        no_text=frozenset(key for key, value in values.items() if not _is_text(value)),
+    )
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in value
 
 
 def _smallest(nodes: list[Object], gpu_resource: str) -> NodeCapacity | None:

@@ -49,6 +49,14 @@ class Model(BaseModel):
             schema["x-kubernetes-validations"] = [rule.as_schema() for rule in cls.rules]
         return schema
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_as_the_server_does(cls, value: object) -> object:
+        """Take a member that is null as absent, and 2.0 as the integer that it is."""
+        if not isinstance(value, dict):
+            return value
+        return {name: _whole(member) for name, member in value.items() if member is not None}
+
     @model_validator(mode="after")
     def _hold_rules(self) -> Self:
         for rule in self.rules:
@@ -60,6 +68,12 @@ class Model(BaseModel):
             if isinstance(extra, dict) and isinstance(keys := extra.get(_LIST_KEYS), list):
                 _hold_unique(str(field.alias), getattr(self, name), str(keys[0]))
         return self
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _hold_unique(name: str, items: Iterable["Model"], key: str) -> None:

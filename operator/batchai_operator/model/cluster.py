@@ -6,7 +6,7 @@ generator.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.credentials import (
@@ -28,10 +28,6 @@ from batchai_operator.model.text import (
 )
 from batchai_operator.model.volumes import MountVolumes
 from batchai_operator.names import DEFAULT_WORKSPACE
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
 
 
 class ManualScaleSettings(Model):
@@ -171,7 +167,7 @@ class ClusterSpec(Model):
     vm_size: Annotated[
         str,
         Text(64, r"[-\w]+", "must be the name of a size, such as STANDARD_NC6"),
-        BeforeValidator(_upper),
+        AfterValidator(str.upper),
     ]
     """Size of all nodes, such as `STANDARD_NC6`, in any letter case; it says how many GPUs, how
     much CPU and memory a job gets on each node."""

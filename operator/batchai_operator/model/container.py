@@ -17,8 +17,8 @@ class ImageSourceRegistry(Model):
         str,
         Text(
             1024,
-            r"[^\s<>]+",
-            "must be the reference of an image, without blanks",
+            r"[!-;=?-~]+",
+            "must be the reference of an image, without blanks and signs other than ASCII",
             "is a placeholder: put the reference of an image in its place",
         ),
     ]
@@ -26,7 +26,7 @@ class ImageSourceRegistry(Model):
 
     server_url: (
         Annotated[
-            str, Text(512, r"[^\s<>]+", "must be the host of a registry, such as demo.azurecr.io")
+            str, Text(512, r"[!-;=?-~]+", "must be the host of a registry, such as demo.azurecr.io")
         ]
         | None
     ) = None
@@ -48,7 +48,7 @@ class ContainerSettings(Model):
             str,
             Text(
                 32,
-                r"(?i)[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:b|[kmgt]b?)?",
+                r"[0-9]{1,12}(?:\.[0-9]{1,6})? ?(?:[Bb]|[KkMmGgTt][Bb]?)?",
                 "must be a size in docker's notation, such as 512m or 16gb",
             ),
         ]

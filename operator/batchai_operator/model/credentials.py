@@ -11,7 +11,7 @@ from pydantic import Field
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.rules import NOT_OURS, Rule, at_most_one, refused_secret
-from batchai_operator.model.text import AnyText, ObjectName, Text, VariableName
+from batchai_operator.model.text import AnyText, ObjectName, Text, VariableName, any_case
 
 RefusedSecret = Annotated[str | None, Field(repr=False)]
 """Type of a field that may only be absent."""
@@ -31,7 +31,12 @@ class KeyVaultSecretReference(Model):
     """The vault."""
 
     secret_url: Annotated[
-        str, Text(1024, r"(?i)https://[^\s/]+/secrets/[^\s]+", "must be https://VAULT/secrets/NAME")
+        str,
+        Text(
+            1024,
+            rf"{any_case('https://')}[!-.0-~]+{any_case('/secrets/')}[!-~]+",
+            "must be https://VAULT/secrets/NAME",
+        ),
     ]
     """URL of the secret in the vault, such as `https://myvault.vault.azure.net/secrets/key`."""
 
@@ -49,7 +54,14 @@ class SecretKeyReference(Model):
     name: ObjectName
     """Name of the Secret."""
 
-    key: Annotated[str, Text(253, r"[-\w.]+", "must be a key of a Secret: letters, digits, - _ .")]
+    key: Annotated[
+        str,
+        Text(
+            253,
+            r"\.?[-\w][-\w.]*",
+            "must be a key of a Secret: letters, digits, - _ . and not beginning with ..",
+        ),
+    ]
     """Key in the Secret's data."""
 
 

@@ -1,6 +1,6 @@
 """Variables and directories of a job or setup task (spec 2.5). Used by job.py and cluster.py."""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic.config import JsonDict
 
@@ -11,8 +11,8 @@ from batchai_operator.model.text import (
     FilePath,
     RelativeFolder,
     RootedPath,
-    Text,
     VariableName,
+    VariableValue,
 )
 from batchai_operator.names import STDOUTERR_ID
 
@@ -29,7 +29,7 @@ class EnvironmentVariable(Model):
     name: VariableName
     """Name of the variable; the AZ_BATCHAI_ variables of the service win over one of their name."""
 
-    value: Annotated[str, Text(16384, min_length=0)]
+    value: VariableValue
     """Value; references to other variables in it are replaced."""
 
     rules: ClassVar[tuple[Rule, ...]] = (NOT_OURS,)

@@ -19,7 +19,7 @@ from batchai_operator.model.environment import (
     InputDirectory,
     OutputDirectory,
 )
-from batchai_operator.model.jobrules import JOB_RULES
+from batchai_operator.model.jobrules import JOB_RULES, TOOLKITS
 from batchai_operator.model.kubernetes import KubernetesSettings
 from batchai_operator.model.rules import Rule
 from batchai_operator.model.text import (
@@ -30,6 +30,7 @@ from batchai_operator.model.text import (
     Flag,
     RootedPath,
     Text,
+    any_case,
 )
 from batchai_operator.model.toolkits import (
     Caffe2Settings,
@@ -54,8 +55,9 @@ class ClusterReference(Model):
         str,
         Text(
             1024,
-            r"[-\w.]{1,64}|(?i:/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.BatchAI"
-            r"/workspaces/[^/]+/clusters/[-\w.]{1,64})",
+            rf"[-\w.]{{1,64}}|{any_case('/subscriptions/')}[^/]+{any_case('/resourceGroups/')}[^/]+"
+            rf"{any_case('/providers/Microsoft.BatchAI/workspaces/')}[^/]+"
+            rf"{any_case('/clusters/')}[-\w.]{{1,64}}",
             "must be the name of a cluster in this namespace, or a resource id /subscriptions/…"
             "/resourceGroups/…/providers/Microsoft.BatchAI/workspaces/…/clusters/NAME",
         ),
@@ -188,6 +190,12 @@ class JobSpec(Model):
         """The one toolkit of the job."""
         (settings,) = (value for value in self._toolkits() if value is not None)
         return settings
+
+    @property
+    def toolkit_field(self) -> str:
+        """Field of the toolkit, as on the wire."""
+        given = zip(TOOLKITS, self._toolkits(), strict=True)
+        return next(name for name, value in given if value is not None)
 
     @property
     def tool_type(self) -> str:

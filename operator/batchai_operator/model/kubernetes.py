@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from batchai_operator.model.base import Model
 from batchai_operator.model.credentials import SecretReference
 from batchai_operator.model.rules import Rule, frozen_field
-from batchai_operator.model.text import Count, Flag, ObjectName, Text
+from batchai_operator.model.text import Count, Flag, ObjectName, RelativeFolder, Text
 
 _ID = Field(ge=0, le=2**31 - 1)
 _QUANTITY_SHAPE = r"[0-9]{1,18}(?:\.[0-9]{1,9})?(?:m|k|[KMGTPE]i?|[eE][0-9]{1,2})?"
@@ -35,15 +35,29 @@ Quantity = Annotated[
 ]
 """Kubernetes quantity."""
 
+_DOMAIN = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
+_NAME = r"[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?"
+
 LabelKey = Annotated[
     str,
     Text(
-        317,
-        r"(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?",
+        253,
+        rf"(?:{_DOMAIN}/)?{_NAME}",
         "must be a label's or annotation's name, such as team or example.com/team",
     ),
 ]
-"""Name of a label, annotation or resource."""
+"""Name of a label, annotation or taint."""
+
+ResourceName = Annotated[
+    str,
+    Text(
+        253,
+        rf"cpu|memory|ephemeral-storage|hugepages-[1-9][0-9]{{0,5}}[KMG]i|{_DOMAIN}/{_NAME}",
+        "must be cpu, memory, ephemeral-storage, hugepages-SIZE or a device's name such as "
+        "nvidia.com/gpu",
+    ),
+]
+"""Name of something that a container can ask for."""
 
 LabelValue = Annotated[
     str,
@@ -64,8 +78,17 @@ class SeccompProfile(Model):
     type: Literal["RuntimeDefault", "Unconfined", "Localhost"]
     """`RuntimeDefault`, `Unconfined` or `Localhost`."""
 
-    localhost_profile: Annotated[str, Text(1024)] | None = None
-    """File on the node, with `Localhost` only."""
+    localhost_profile: RelativeFolder | None = None
+    """File on the node, below kubelet's folder of profiles; with `Localhost` only."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.localhostProfile) == (self.type == 'Localhost')",
+            message="localhostProfile must be given with type Localhost, and only then; add or "
+            "remove it",
+            check=lambda it: (it.localhost_profile is not None) == (it.type == "Localhost"),
+        ),
+    )
 
 
 class Capabilities(Model):
@@ -109,29 +132,48 @@ class SecurityContext(Model):
 class Toleration(Model):
     """A taint of Kubernetes nodes that the job's Pods put up with."""
 
-    key: Annotated[str, Text(317, min_length=0)] | None = None
+    key: LabelKey | None = None
     """Name of the taint; every taint when absent, with operator `Exists`."""
 
     operator: Literal["Exists", "Equal"] | None = None
     """`Equal` (when absent) compares `value`, `Exists` does not."""
 
-    value: Annotated[str, Text(63, min_length=0)] | None = None
+    value: LabelValue | None = None
     """Value of the taint."""
 
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Effect of the taint; every effect when absent."""
 
-    toleration_seconds: Annotated[Count, Field(ge=0)] | None = None
+    toleration_seconds: Annotated[Count, Field(ge=0, le=2**31 - 1)] | None = None
     """With `NoExecute`, seconds to stay on a node that gets the taint."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+            message="key is missing; every taint is meant by operator Exists only, so add either",
+            check=lambda it: it.key is not None or it.operator == "Exists",
+        ),
+        Rule(
+            cel="!has(self.operator) || self.operator != 'Exists' || !has(self.value) || "
+            "self.value == ''",
+            message="value has no meaning with operator Exists; remove it or use Equal",
+            check=lambda it: it.operator != "Exists" or not it.value,
+        ),
+        Rule(
+            cel="!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            message="tolerationSeconds needs effect NoExecute; remove it or change effect",
+            check=lambda it: it.toleration_seconds is None or it.effect == "NoExecute",
+        ),
+    )
 
 
 class Resources(Model):
     """What each node of the job asks for, instead of all that its `vmSize` has."""
 
-    requests: dict[LabelKey, Quantity] = Field({}, max_length=16)
+    requests: dict[ResourceName, Quantity] = Field({}, max_length=16)
     """Requests, such as `cpu: "4"`."""
 
-    limits: dict[LabelKey, Quantity] = Field({}, max_length=16)
+    limits: dict[ResourceName, Quantity] = Field({}, max_length=16)
     """Limits, such as `nvidia.com/gpu: 1`."""
 
 

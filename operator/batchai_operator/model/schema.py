@@ -134,7 +134,8 @@ def _key_rules(names: dict[str, Any] | None) -> list[dict[str, str]]:
 def _as_int_or_string(schema: dict[str, Any]) -> dict[str, Any]:
     """Accept numbers beside text, as Kubernetes does for quantities."""
     rules = [
-        {**rule, "rule": f"type(self) == int ? self >= 0 : ({rule['rule']})"}
+        # No more digits than a quantity that is written as text.
+        {**rule, "rule": f"type(self) == int ? self >= 0 && self < {10**18} : ({rule['rule']})"}
         for rule in schema.get(_VALIDATIONS, [])
     ]
     kept = {key: value for key, value in schema.items() if key not in ("type", "minLength")}

@@ -17,6 +17,15 @@ from batchai_operator.model.rules import quote
 _PLACEHOLDER = r"<[A-Za-z][\w -]*>"
 
 
+def any_case(text: str) -> str:
+    """Return the regular expression of a text in any letter case.
+
+    `(?i)` will not do: RE2 then takes U+017F, an old form of s, for an s and the sign of Kelvin for
+    a k, which Python's ASCII mode does not.
+    """
+    return "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else re.escape(c) for c in text)
+
+
 @dataclass(frozen=True)
 class Text:
     """A bounded text, with a shape and the words for a text of another shape.
@@ -76,8 +85,10 @@ class Choice:
 
     def __init__(self, *words: str) -> None:
         self._words = {word.lower(): word for word in words}
-        # An enumeration of the schema would be case-sensitive; the service was not (design 2).
-        self._pattern = f"(?i)^({'|'.join(words)})$"
+        # An enumeration of the schema would be case-sensitive; the service was not (design 2). A
+        # pattern that ignores letter case would take U+017F for an s as well.
+        self._rule = f"self.lowerAscii() in [{', '.join(quote(word) for word in self._words)}]"
+        self._remedy = f"must be one of {', '.join(words)}, in any letter case"
 
     def __get_pydantic_core_schema__(
         self, source: type[Any], handler: GetCoreSchemaHandler
@@ -88,12 +99,16 @@ class Choice:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the words by a pattern that ignores letter case."""
-        longest = max(map(len, self._words))
-        return {"type": "string", "pattern": self._pattern, "maxLength": longest}
+        """Describe the words by a rule that ignores letter case."""
+        return {
+            "type": "string",
+            "maxLength": max(map(len, self._words)),
+            "x-kubernetes-validations": [{"rule": self._rule, "message": self._remedy}],
+        }
 
     def _spell(self, word: object) -> object:
-        return self._words.get(word.lower(), word) if isinstance(word, str) else word
+        is_ascii = isinstance(word, str) and word.isascii()
+        return self._words.get(str(word).lower(), word) if is_ascii else word
 
 
 ACCOUNT_REMEDY = (
@@ -134,7 +149,8 @@ RelativePath = Annotated[
     str,
     Text(
         256,
-        r"[-\w.+=@~]*[-\w+=@~][-\w.+=@~]*(?:/[-\w.+=@~]*[-\w+=@~][-\w.+=@~]*)*",
+        # Each part can be read in one way only; else Python would try all of them.
+        r"\.*[-\w+=@~][-\w.+=@~]*(?:/\.*[-\w+=@~][-\w.+=@~]*)*",
         "must be a relative path such as `data` or `data/train`: not absolute, without '.' or "
         "'..', blanks or a final '/'",
     ),
@@ -145,7 +161,7 @@ RelativeFolder = Annotated[
     str,
     Text(
         1024,
-        r"(?:[^/\x00-\x1f]*[^/.\x00-\x1f][^/\x00-\x1f]*)(?:/[^/\x00-\x1f]*[^/.\x00-\x1f][^/\x00-\x1f]*)*/?",
+        r"\.*[^/.\x00-\x1f][^/\x00-\x1f]*(?:/\.*[^/.\x00-\x1f][^/\x00-\x1f]*)*/?",
         "must be a relative path such as `Models`: not absolute and without '.' or '..'",
     ),
 ]
@@ -164,10 +180,13 @@ RootedPath = Annotated[
 FilePath = Annotated[str, Text(1024, r"[^\x00-\x1f]+", "must be a path without control characters")]
 """Path on the node, in which variables may be referenced."""
 
-CommandLine = Annotated[str, Text(16384)]
+_NO_NUL = r"[^\x00]*"
+_NUL_REMEDY = "must not contain the character NUL, which no program can be given"
+
+CommandLine = Annotated[str, Text(16384, _NO_NUL, _NUL_REMEDY)]
 """Line for a shell, or part of one."""
 
-Arguments = Annotated[str, Text(16384, min_length=0)]
+Arguments = Annotated[str, Text(16384, _NO_NUL, _NUL_REMEDY, min_length=0)]
 """Command-line arguments; may be empty."""
 
 ObjectName = Annotated[
@@ -192,6 +211,10 @@ AccountName = Annotated[
 ]
 """Name of an Azure storage account."""
 
+# A pattern, because the API server would not pay for a rule over so many long texts.
+VariableValue = Annotated[str, Field(max_length=131_072, pattern=rf"^{_NO_NUL}$")]
+"""Value of an environment variable; Linux takes no more than 128 KiB with the name, in bytes."""
+
 AnyText = Annotated[str, Text(1024)]
 """Text that is kept and shown but has no meaning here."""
 
@@ -201,5 +224,5 @@ Count = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 """True or false; words such as `yes` are refused, as the API server refuses them."""
 
-NodeCount = Annotated[int, Strict(), Field(ge=0, le=1000)]
+NodeCount = Annotated[Count, Field(ge=0, le=1000)]
 """Number of nodes of a cluster."""

@@ -20,6 +20,7 @@ from batchai_operator.model.text import (
     ObjectName,
     RelativePath,
     Text,
+    any_case,
 )
 
 FileMode = Annotated[
@@ -56,7 +57,8 @@ class AzureFileShare(Volume):
         str,
         Text(
             512,
-            r"(?i)https://[a-z0-9]{3,24}\.(?:privatelink\.)?file\.[a-z0-9.-]+/[a-z0-9](?:-?[a-z0-9]){2,62}/?",
+            rf"{any_case('https://')}[A-Za-z0-9]{{3,24}}\.(?:{any_case('privatelink.')})?"
+            rf"{any_case('file.')}[A-Za-z0-9.-]+/[A-Za-z0-9](?:-?[A-Za-z0-9]){{2,62}}/?",
             "must be https://ACCOUNT.file.core.windows.net/SHARE",
             ACCOUNT_REMEDY,
         ),

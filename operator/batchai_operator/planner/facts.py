@@ -23,11 +23,15 @@ class SecretFacts:
         name: name of the Secret.
         keys: names of the keys that it holds.
         account: the storage account that it is for, when it says so.
+        sizes: bytes of the values by key, as far as they are known.
+        no_text: keys whose values cannot be variables: not UTF-8, or with NUL in them.
     """
 
     name: str
     keys: frozenset[str]
     account: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    no_text: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,16 @@ from batchai_operator.planner.toolkits.tasks import Task, Variable
 MAX_PLAN_BYTES = 120_000
 """Linux takes one environment variable of 128 KiB at most; the rest is for names and growth."""
 
+_FIELDS = {
+    "preparation": "jobPreparation.commandLine",
+    "environment": "inputDirectories",
+    "directories": "outputDirectories",
+    "folders": "outputDirectories",
+    "userEnvironment": "environmentVariables",
+    "secretEnvironment": "secrets",
+}
+"""Where the parts of a plan that may be long come from; the rest is the toolkit's."""
+
 RESERVED_BY_LAUNCHER = frozenset(
     {"BATCHAI_ROOT", "BATCHAI_TIMING", "BATCHAI_TERMINATION_LOG", "BATCHAI_POD_IP"}
 )
@@ -35,14 +45,24 @@ def node_plan(build: Build, index: int) -> str:
     Raises:
         InvalidSpecError: command lines and names are too long together for one variable.
     """
-    plan = json.dumps(_plan(build, index), ensure_ascii=False, separators=(",", ":"))
-    if len(plan.encode()) > MAX_PLAN_BYTES:
+    parts = _plan(build, index)
+    plan = _as_json(parts)
+    size = len(plan.encode())
+    if size > MAX_PLAN_BYTES:
+        longest = max(parts, key=lambda name: len(_as_json(parts[name])))
+        field = _FIELDS.get(longest) or build.spec.toolkit_field
+        if longest == "environment" and len(build.paths.outputs) > len(build.paths.inputs):
+            field = "outputDirectories"
         raise InvalidSpecError(
-            "The job's command lines and variables are too long: together they may have "
-            f"{MAX_PLAN_BYTES} bytes on a node; move some into a script or file",
-            field="spec",
+            f"{field}: what a node has to do takes {size} bytes, most of them from here, but may "
+            f"have {MAX_PLAN_BYTES} at most; move long command lines into a script on a volume",
+            field=field,
         )
     return plan
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def doubled(text: str) -> str:

@@ -140,14 +140,17 @@ def job_paths(job: Object, spec: JobSpec, path_segment: str, mounts: Sequence[Mo
     )
     known["AZ_BATCHAI_STDOUTERR_DIR"] = stdouterr.path
     inputs = []
-    for entry in spec.input_directories:
-        path = expand(entry.path, known)
+    for index, entry in enumerate(spec.input_directories):
+        path = expand(entry.path, known, f"inputDirectories[{index}].path")
         known[f"AZ_BATCHAI_INPUT_{entry.id}"] = path
         inputs.append((entry.id, path))
     outputs = []
     for index, directory in enumerate(spec.output_directories):
         field = f"outputDirectories[{index}].pathPrefix"
-        tail = posixpath.join("outputs", expand(directory.path_suffix or "", known).lstrip("/"))
+        suffix = expand(
+            directory.path_suffix or "", known, f"outputDirectories[{index}].pathSuffix"
+        )
+        tail = posixpath.join("outputs", suffix.lstrip("/"))
         made = output(directory.id, field, directory.path_prefix, tail)
         if not is_below(made.path, f"{made.base}/outputs"):
             raise InvalidSpecError(
@@ -166,9 +169,10 @@ def static_variables(root: str, spec: JobSpec) -> dict[str, str]:
     """
     roots = root_variables(root)
     known = dict(roots)
-    for variable in spec.environment_variables:
+    for index, variable in enumerate(spec.environment_variables):
         if variable.name not in roots:
-            known[variable.name] = expand(variable.value, known)
+            field = f"environmentVariables[{index}].value"
+            known[variable.name] = expand(variable.value, known, field)
     return known
 
 
@@ -202,7 +206,7 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def _absolute(field: str, prefix: str, known: Mapping[str, str]) -> str:
-    path = expand(prefix, known)
+    path = expand(prefix, known, field)
     if not path.startswith("/") or "$" in path:
         raise InvalidSpecError(
             f"{field} {prefix} refers to a variable that the job does not have; use an absolute "

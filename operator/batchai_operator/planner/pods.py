@@ -8,9 +8,11 @@ ask for GPUs tolerate the taint named after the GPU resource.
 """
 
 import base64
+import json
 from typing import Any
 
 from batchai_operator import names
+from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.base import to_wire
 from batchai_operator.model.kubernetes import KubernetesSettings
 from batchai_operator.planner import identity
@@ -21,6 +23,9 @@ from batchai_operator.planner.naming import key_secret_name, label_value, pod_na
 
 GRACE_SECONDS = 120
 """Time for a Pod to end: the launcher kills its tasks after 20 s; the rest is for their output."""
+
+MAX_POD_BYTES = 1_400_000
+"""The API server's store takes 1.5 MiB; Kubernetes adds its own words to a Pod."""
 
 _SIDECAR_RESOURCES = {
     "requests": {"cpu": "10m", "memory": "32Mi"},
@@ -70,7 +75,26 @@ def node_pod(build: Build, index: int) -> Object:
     metadata = _metadata(build.job, pod_name(build.job, build.attempt, index), labels)
     if kubernetes.annotations:
         metadata["annotations"] = dict(kubernetes.annotations)
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    _check_size(build, pod)
+    return pod
+
+
+def _check_size(build: Build, pod: Object) -> None:
+    """Refuse what the API server's store would not take; trying again would not help."""
+    size = len(json.dumps(pod, ensure_ascii=False).encode())
+    if size > MAX_POD_BYTES:
+        longest = max(
+            range(len(build.spec.environment_variables)),
+            key=lambda index: len(build.spec.environment_variables[index].value),
+            default=None,
+        )
+        field = "kubernetes" if longest is None else f"environmentVariables[{longest}].value"
+        raise InvalidSpecError(
+            f"{field}: the Pod of a node has {size} bytes, most of them in variables, but may have "
+            f"{MAX_POD_BYTES} at most; put long values into files on a volume",
+            field=field,
+        )
 
 
 def meeting_children(build: Build, new_key: str) -> tuple[Object, ...]:

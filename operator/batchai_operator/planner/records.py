@@ -11,6 +11,8 @@ from typing import Any
 
 from batchai_operator.planner.times import parse
 
+_TOO_LARGE = 2**31
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -60,15 +62,16 @@ def parse_record(text: object, exit_code: int) -> Record | None:
         return None
     try:
         raw = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Four thousand brackets are deeper than the parser goes.
         return None
     if not isinstance(raw, dict) or not isinstance(raw.get("outcome"), str):
         return None
     node = _number(raw.get("node"), 0)
     return Record(
-        own=Verdict(raw["outcome"], exit_code, _failed_task(raw), node),
+        own=Verdict(_text(raw["outcome"]), exit_code, _failed_task(raw), node),
         job=_verdict(raw.get("job")),
-        message=str(raw.get("message") or ""),
+        message=_text(raw.get("message")),
         ended_at=parse(raw.get("endedAt")),
     )
 
@@ -77,9 +80,9 @@ def _verdict(raw: object) -> Verdict | None:
     if not isinstance(raw, dict) or not isinstance(raw.get("outcome"), str):
         return None
     return Verdict(
-        outcome=raw["outcome"],
+        outcome=_text(raw["outcome"]),
         exit_code=_number(raw.get("exitCode"), 0),
-        task=str(raw.get("task") or ""),
+        task=_text(raw.get("task")),
         node=_number(raw.get("node"), 0),
     )
 
@@ -88,9 +91,18 @@ def _failed_task(raw: dict[str, Any]) -> str:
     tasks = raw.get("tasks")
     for task in tasks if isinstance(tasks, list) else ():
         if isinstance(task, dict) and task.get("exitCode") and not task.get("stopped"):
-            return str(task.get("name") or "")
+            return _text(task.get("name"))
     return ""
 
 
 def _number(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+    if not isinstance(value, int) or isinstance(value, bool):
+        return default
+    # Anything longer would not fit the status.
+    return value if abs(value) < _TOO_LARGE else default
+
+
+def _text(value: object) -> str:
+    """Return a text that an object can carry: half a surrogate pair is not one."""
+    text = value if isinstance(value, str) else ""
+    return text.encode("utf-8", errors="replace").decode()

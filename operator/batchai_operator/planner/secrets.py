@@ -15,6 +15,7 @@ from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
 from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
 from batchai_operator.planner.build import Build, registry_secret
+from batchai_operator.planner.expansion import MAX_TEXT_BYTES
 from batchai_operator.planner.facts import Object, SecretFacts
 from batchai_operator.planner.failures import Failure, mount_failure, start_failure
 from batchai_operator.planner.specs import cluster_spec, job_spec
@@ -135,16 +136,33 @@ def _check_registry(
     return None
 
 
+def _unfit(build: Build, index: int, key: str, size: int) -> SecretProblem:
+    """A value that no container can be started with; kubelet would try for ever."""
+    wrong = (
+        f"has {size} bytes, but Linux takes {MAX_TEXT_BYTES} at most in one variable"
+        if size > MAX_TEXT_BYTES
+        else f"has {size} bytes that are no text (UTF-8 without NUL), as a variable must be"
+    )
+    info = (
+        f"secrets[{index}].secretKeyRef.key {key} {wrong}; encode it, or put it into a file on a "
+        "volume"
+    )
+    return SecretProblem(start_failure(build.image, info), f"{info}.", may_come=False)
+
+
 def _check_variables(
     build: Build, secrets: Mapping[str, SecretFacts | None]
 ) -> list[SecretProblem]:
     problems = []
-    for variable in build.spec.secrets:
+    for index, variable in enumerate(build.spec.secrets):
         reference = variable.secret_key_ref
         if reference is None:
             continue
         secret = secrets.get(reference.name)
         if secret is not None and reference.key in secret.keys:
+            size = secret.sizes.get(reference.key, 0)
+            if size > MAX_TEXT_BYTES or reference.key in secret.no_text:
+                problems.append(_unfit(build, index, reference.key, size))
             continue
         info = f"Secret {reference.name} with the key {reference.key} does not exist"
         failure = start_failure(build.image, f"{info}; secrets variable {variable.name} needs it")

@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime
 
+# A container may write any time into its record. Near the ends of the calendar the next step, to
+# UTC or by a lifetime, would leave it.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
 
 def render(moment: datetime) -> str:
     """Return a time as the service wrote it, with milliseconds (spec 1.7)."""
@@ -21,5 +25,7 @@ def parse(text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -66,6 +66,21 @@ def test_defaults_are_those_of_the_service() -> None:
     }
 
 
+def test_null_is_as_good_as_absent() -> None:
+    """The API server takes nulls away before it looks; a file on its way there may hold them."""
+    spec = {**minimal("job"), "workspace": None, "constraints": None, "inputDirectories": None}
+    spec["kubernetes"] = {"labels": None, "tolerations": None}
+    assert JobSpec.model_validate(spec) == a_job()
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate({**minimal("job"), "nodeCount": None})
+
+
+def test_a_whole_number_may_have_a_point() -> None:
+    assert a_job(nodeCount=2.0).node_count == 2
+    with pytest.raises(ValidationError):
+        a_job(nodeCount=2.5)
+
+
 def test_words_are_kept_in_the_services_spelling() -> None:
     assert a_job(schedulingPriority="HIGH").scheduling_priority == "high"
     settings = PyTorchSettings.model_validate(
@@ -83,6 +98,25 @@ def test_the_toolkit_of_every_recipe_is_known() -> None:
         "TensorFlow-GPU": "tensorflow",
         "TensorFlow-GPU-Distributed": "tensorflow",
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "settings"),
+    [
+        ("tensorFlowSettings", {"pythonScriptFilePath": "x"}),
+        ("cntkSettings", {"configFilePath": "x"}),
+        ("pyTorchSettings", {"pythonScriptFilePath": "x"}),
+        ("caffeSettings", {"configFilePath": "x"}),
+        ("caffe2Settings", {"pythonScriptFilePath": "x"}),
+        ("chainerSettings", {"pythonScriptFilePath": "x"}),
+        ("horovodSettings", {"pythonScriptFilePath": "x"}),
+        ("customMpiSettings", {"commandLine": "x"}),
+        ("customToolkitSettings", {}),
+    ],
+)
+def test_the_toolkit_knows_its_field(field: str, settings: dict[str, object]) -> None:
+    job = a_job(**{"customToolkitSettings": None, field: settings})
+    assert job.toolkit_field == field
 
 
 def test_a_cluster_is_named_by_the_last_segment_of_its_id() -> None:

@@ -27,7 +27,7 @@ ROOT = "/mnt/batch/tasks/shared/LS_root/jobs/default/default/j"
     ],
 )
 def test_expansion(text, expected):
-    assert expand(text, {"A": "1", "B": "$A"}) == expected
+    assert expand(text, {"A": "1", "B": "$A"}, "x") == expected
 
 
 def made(**spec):

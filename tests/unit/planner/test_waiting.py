@@ -211,4 +211,5 @@ def test_a_job_too_long_for_one_variable_is_refused():
         ],
     )
     (error,) = plan_job(facts(job)).status["executionInfo"]["errors"]
-    assert "too long" in error["message"]
+    assert "may have 120000 at most" in error["message"]
+    assert {"name": "field", "value": "outputDirectories"} in error["details"]

@@ -1,0 +1,1 @@
+"""Hypothesis strategies: objects from our own schemas, and ways to spoil them."""
