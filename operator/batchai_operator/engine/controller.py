@@ -3,12 +3,14 @@
 Made by `wiring`, fed by the kopf handlers, run by `main`, looked at by the probes. It puts the
 parts of this room together and owns when things happen: nothing is reconciled before every kind has
 been listed once (a job whose Pods are not known yet would get a second set), and everything is
-listed and looked at again now and then, because a watch that lost its place tells of no deletions.
+listed and looked at again now and then, and whenever a watch has lost its place, because it then
+tells of no deletions.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from batchai_operator import names
@@ -46,6 +48,9 @@ MOUNT_FAILURE_SELECTOR = "involvedObject.kind=Pod,reason=FailedMount"
 FIRST_RESYNC_SECONDS = 20.0
 """Pause between the first lists and the second: it covers what was deleted between our lists and
 the start of the watches."""
+
+LOST_PLACE_SECONDS = 2.0
+"""Pause between a watch's listing anew and our lists; others often begin anew with it."""
 
 LIST_AGAIN_SECONDS = 5.0
 """Pause before lists that failed are tried again."""
@@ -95,7 +100,9 @@ class Controller:
         self._namespace = settings.namespace or None
         self._synced_at: float | None = None
         self._event_at: float | None = None
-        self._stopping = asyncio.Event()
+        self._resyncs = 0
+        self._stopping = False
+        self._wake = asyncio.Event()
         self.cache = Cache(cluster_of)
         self.queue: WorkQueue[Task] = WorkQueue(self._work)
         admissions = Admissions(self.cache)
@@ -129,6 +136,10 @@ class Controller:
         """
         self._event_at = asyncio.get_running_loop().time()
         self._inbox.echo.heard(obj, gone=type_ == "DELETED")
+        if type_ is None and self._resyncs:
+            # A watch that begins anew with a list has lost its place, and with it the deletions
+            # since then; the lists after the start cover its first beginning.
+            self._wake.set()
         if type_ == "DELETED":
             self._inbox.gone(resource, obj)
         else:
@@ -186,7 +197,8 @@ class Controller:
 
     def stop(self) -> None:
         """Finish what is being worked on and take nothing new."""
-        self._stopping.set()
+        self._stopping = True
+        self._wake.set()
         self.queue.stop()
 
     def health(self) -> Health:
@@ -216,18 +228,21 @@ class Controller:
         while not await self._stopped_within(pause):
             try:
                 await self.sync()
+                self._resyncs += 1
                 pause = self._settings.resync_seconds
             except BatchAIError as error:
                 logger.warning("Could not list everything again: %s", error)
                 pause = LIST_AGAIN_SECONDS
 
     async def _stopped_within(self, seconds: float) -> bool:
-        try:
+        """Wait until it is time to list again; return whether it is time to stop instead."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return False
-        return True
+                await self._wake.wait()
+        if self._wake.is_set() and not self._stopping:
+            await asyncio.sleep(LOST_PLACE_SECONDS)
+            self._wake.clear()
+        return self._stopping
 
     def _kinds(self) -> Iterator[tuple[Resource, Table, str, str]]:
         yield CLUSTERS, self.cache.clusters, "", ""
