@@ -26,6 +26,7 @@ PATHS = {
     "namespaces": "/api/v1",
     "nodes": "/api/v1",
     "deployments": "/apis/apps/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
     "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
 }
 
