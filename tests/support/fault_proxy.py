@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Self
 
 import aiohttp
@@ -160,25 +161,36 @@ class FaultProxy:
         async with self._forward(request, None) as answer:
             response = web.StreamResponse(status=answer.status)
             response.content_type = answer.content_type
-            await response.prepare(request)
-            while not _is_gone(request):
-                if opened <= self._lost_since:
-                    await response.write(json.dumps(EXPIRED).encode() + b"\n")
-                    await response.write_eof()
-                    break
-                try:
-                    chunk = await asyncio.wait_for(answer.content.readany(), _LOOK_SECONDS)
-                except TimeoutError:
-                    continue
-                if opened <= self._silent_since:
-                    # Not even the end of the stream arrives any more.
-                    await asyncio.sleep(0 if chunk else _LOOK_SECONDS)
-                elif chunk:
-                    await response.write(chunk)
-                else:
-                    await response.write_eof()
-                    break
+            # Whoever watched may be dead by now.
+            with suppress(ConnectionError):
+                await response.prepare(request)
+                await self._pass_on(answer.content, opened, request, response)
         return response
+
+    async def _pass_on(
+        self,
+        events: aiohttp.StreamReader,
+        opened: float,
+        request: web.BaseRequest,
+        response: web.StreamResponse,
+    ) -> None:
+        """Write what a watch yields until it ends, the watcher is gone, or its place is lost."""
+        while not _is_gone(request):
+            if opened <= self._lost_since:
+                await response.write(json.dumps(EXPIRED).encode() + b"\n")
+                break
+            try:
+                chunk = await asyncio.wait_for(events.readany(), _LOOK_SECONDS)
+            except TimeoutError:
+                continue
+            if opened <= self._silent_since:
+                # Not even the end of the stream arrives any more.
+                await asyncio.sleep(0 if chunk else _LOOK_SECONDS)
+            elif chunk:
+                await response.write(chunk)
+            else:
+                break
+        await response.write_eof()
 
     def _forward(
         self, request: web.BaseRequest, body: bytes | None
