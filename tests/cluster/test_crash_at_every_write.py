@@ -18,12 +18,12 @@ from support.faults import Call
 AT_A_TIME = 3
 """Runs that go on at the same time; each mostly waits for its containers."""
 
-FEW = (5, 14, 27)
+FEW = (5, 14, 24)
 """Indices of the short form: among the Pods made, the states told, the ends told or asked for."""
 
 UNREACHED = 4
-"""A killed operator may save writes (two changes seen at once are told in one), so the highest
-indices of the undisturbed run may not come up."""
+"""At so many indices of the full form nobody need be killed: an operator may save writes (two
+changes seen at once are told in one), so the highest of the undisturbed run may not come up."""
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,4 @@ def test_killed_after_every_write(
             results.append(result)
     problems = [str(result) for result in results if result.problem]
     assert not problems, "\n".join(problems)
-    assert sum(result.write is None for result in results) <= UNREACHED
+    assert sum(result.write is None for result in results) <= (UNREACHED if full else 0)
