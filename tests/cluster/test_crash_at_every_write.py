@@ -21,7 +21,7 @@ AT_A_TIME = 3
 FEW = (5, 14, 24)
 """Indices of the short form: among the Pods made, the states told, the ends told or asked for."""
 
-UNREACHED = 4
+UNREACHED = 8
 """At so many indices of the full form nobody need be killed: an operator may save writes (two
 changes seen at once are told in one), so the highest of the undisturbed run may not come up."""
 
