@@ -85,6 +85,12 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 	@# The chart's unit tests need Helm, which is built by now; without it they were skipped.
 	@$(WITH_VENV); python -m pytest -q tests/unit/chart
 
+.PHONY: crash
+crash: ## Kill the operator after each of its API writes, take its API server away (20 minutes)
+	@echo "The operator is killed about 40 times; this takes about 20 minutes on 2 cores."
+	@$(WITH_VENV); python -m pytest --full tests/cluster/test_crash_at_every_write.py \
+	  tests/cluster/test_api_trouble.py tests/cluster/test_takeover.py $(PYTEST_ARGS)
+
 .PHONY: bytes
 bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 minutes)
 	@echo "About 7 minutes once the cluster runs: 18 cells of the matrix, three shares that stay away."

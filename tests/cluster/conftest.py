@@ -17,6 +17,7 @@ import pytest
 from batchai_devcluster import provider
 from batchai_devcluster.paths import REPOSITORY, Paths
 from support.api import Api
+from support.crash_ground import Ground, without_chart_operator
 from support.explaining import RELEASE_NAMESPACE
 from support.kubectl import Kubectl
 from support.objects import a_cluster
@@ -172,6 +173,34 @@ def scene(make_scene: Callable[..., Scene], request: pytest.FixtureRequest) -> I
     # The namespace is the resource group and thereby part of every path on the share.
     made.onlooker.run("sh", "-c", f"rm -rf /share/*/{made.namespace}")
     made.api.delete("namespaces", made.namespace)
+
+
+@pytest.fixture(scope="session")
+def tell(pytestconfig: pytest.Config) -> Callable[[object], None]:
+    """Show progress to whoever waits."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(line: object) -> None:
+        with capture.global_and_fixture_disabled():
+            print(line, flush=True)  # noqa: T201
+
+    return say
+
+
+@pytest.fixture(scope="module")
+def ground(
+    kubeconfig: Path,
+    make_scene: Callable[..., Scene],
+    make_namespace: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ground]:
+    """Where operators run as processes behind a fault proxy; the chart's own is away meanwhile."""
+    home = make_scene("ground")
+    # Started here, because runs that go on at the same time would each start one.
+    home.onlooker.run("true")
+    with without_chart_operator(home.api):
+        yield Ground(home, kubeconfig, tmp_path_factory.mktemp("operators"), make_namespace)
+    home.api.delete("namespaces", home.namespace)
 
 
 @pytest.fixture

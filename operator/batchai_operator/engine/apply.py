@@ -90,6 +90,7 @@ class Children:
         """Ask for the end of a Pod; one that is gone, or another of its name, is fine.
 
         Raises:
+            ConflictError: the API server refused for now; the Pod is still there.
             UnavailableError: no answer.
             ForbiddenError: no right.
         """
@@ -98,13 +99,26 @@ class Children:
                 left = await self._store.delete(
                     PODS, doomed.name, namespace, uid=doomed.uid, grace_seconds=doomed.grace_seconds
                 )
-        except (NotFoundError, ConflictError):
+        except NotFoundError:
+            left = None
+        except ConflictError:
+            # Only a look tells another Pod of that name from a refusal that passes; to take the
+            # Pod for gone would leave it running for ever.
+            if await self._is_there(namespace, doomed):
+                raise
             left = None
         if left is not None:
             self._inbox.wrote(PODS, left)
         else:
             identity = {"namespace": namespace, "name": doomed.name, "uid": doomed.uid}
             self._inbox.gone(PODS, {"metadata": identity})
+
+    async def _is_there(self, namespace: str, doomed: DeletePod) -> bool:
+        try:
+            found = await self._store.get(PODS, doomed.name, namespace)
+        except NotFoundError:
+            return False
+        return bool(found["metadata"]["uid"] == doomed.uid)
 
     async def _ours(self, resource: Resource, owner: Object, child: Object) -> Object:
         name, namespace = child["metadata"]["name"], child["metadata"]["namespace"]

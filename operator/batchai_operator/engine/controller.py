@@ -3,12 +3,14 @@
 Made by `wiring`, fed by the kopf handlers, run by `main`, looked at by the probes. It puts the
 parts of this room together and owns when things happen: nothing is reconciled before every kind has
 been listed once (a job whose Pods are not known yet would get a second set), and everything is
-listed and looked at again now and then, because a watch that lost its place tells of no deletions.
+listed and looked at again now and then, and whenever a watch has lost its place, because it then
+tells of no deletions.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from batchai_operator import names
@@ -47,8 +49,11 @@ FIRST_RESYNC_SECONDS = 20.0
 """Pause between the first lists and the second: it covers what was deleted between our lists and
 the start of the watches."""
 
+LOST_PLACE_SECONDS = 2.0
+"""Pause between a watch's listing anew and our lists; others often begin anew with it."""
+
 LIST_AGAIN_SECONDS = 5.0
-"""Pause before lists that failed are tried again, and before the lists after a watch was broken."""
+"""Pause before lists that failed are tried again."""
 
 
 @dataclass
@@ -95,8 +100,9 @@ class Controller:
         self._namespace = settings.namespace or None
         self._synced_at: float | None = None
         self._event_at: float | None = None
-        self._stopping = asyncio.Event()
-        self._list_soon = asyncio.Event()
+        self._resyncs = 0
+        self._stopping = False
+        self._wake = asyncio.Event()
         self.cache = Cache(cluster_of)
         self.queue: WorkQueue[Task] = WorkQueue(self._work)
         admissions = Admissions(self.cache)
@@ -131,10 +137,11 @@ class Controller:
             obj: the object.
         """
         self._event_at = asyncio.get_running_loop().time()
-        if type_ is None:
-            # The watch has begun anew; what was deleted meanwhile it will never tell.
-            self._list_soon.set()
         self._inbox.echo.heard(obj, gone=type_ == "DELETED")
+        if type_ is None and self._resyncs:
+            # A watch that begins anew with a list has lost its place, and with it the deletions
+            # since then; the lists after the start cover its first beginning.
+            self._wake.set()
         if type_ == "DELETED":
             self._inbox.gone(resource, obj)
         else:
@@ -195,8 +202,8 @@ class Controller:
 
     def stop(self) -> None:
         """Finish what is being worked on and take nothing new."""
-        self._stopping.set()
-        self._list_soon.set()
+        self._stopping = True
+        self._wake.set()
         self.queue.stop()
 
     def health(self) -> Health:
@@ -222,29 +229,25 @@ class Controller:
         return await self._jobs.reconcile(key)
 
     async def _resync(self) -> None:
-        # The watches are about to begin, with lists of their own.
-        await self._happened(
-            self._stopping, min(FIRST_RESYNC_SECONDS, self._settings.resync_seconds)
-        )
-        while not self._stopping.is_set():
-            # Events of the watches' lists that come during ours are covered by ours or by the next.
-            self._list_soon.clear()
+        pause = min(FIRST_RESYNC_SECONDS, self._settings.resync_seconds)
+        while not await self._stopped_within(pause):
             try:
                 await self.sync()
+                self._resyncs += 1
                 pause = self._settings.resync_seconds
             except BatchAIError as error:
                 logger.warning("Could not list everything again: %s", error)
                 pause = LIST_AGAIN_SECONDS
-            if await self._happened(self._list_soon, pause) and not self._stopping.is_set():
-                await self._happened(self._stopping, LIST_AGAIN_SECONDS)
 
-    async def _happened(self, event: asyncio.Event, seconds: float) -> bool:
-        try:
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Wait until it is time to list again; return whether it is time to stop instead."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return False
-        return True
+                await self._wake.wait()
+        if self._wake.is_set() and not self._stopping:
+            await asyncio.sleep(LOST_PLACE_SECONDS)
+            self._wake.clear()
+        return self._stopping
 
     def _kinds(self) -> Iterator[tuple[Resource, Table, str, str]]:
         yield CLUSTERS, self.cache.clusters, "", ""

@@ -119,9 +119,9 @@ class Probes:
         Raises:
             OSError: the port is taken.
         """
-        self._runner = web.AppRunner(self.app(), access_log=None)
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, port=port, shutdown_timeout=1).start()
+        await web.TCPSite(self._runner, port=port).start()
 
     async def stop(self) -> None:
         """Stop listening."""

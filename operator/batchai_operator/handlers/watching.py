@@ -18,6 +18,14 @@ from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, 
 Deliver = Callable[[Resource, str | None, Object], None]
 """`Controller.deliver`."""
 
+WATCH_SECONDS = 30
+"""The server ends each watch after this time, with a bookmark just before, so that the next one
+begins where it ended and costs no list."""
+
+SILENCE_SECONDS = 40.0
+"""A watch that has said nothing for so long is dead, however open its connection looks. Kopf's own
+70 s rest on a bookmark a minute, and a job's end or termination would go unseen for as long."""
+
 Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
 """Reads the credentials again; called at the start and whenever the API server refused them."""
 
@@ -79,6 +87,8 @@ def settings() -> kopf.OperatorSettings:
     # Pages, so that the list of a big cluster is never in memory as a whole.
     chosen.watching.chunk_size = 100
     chosen.watching.connect_timeout = 5
+    chosen.watching.server_timeout = WATCH_SECONDS
+    chosen.watching.inactivity_timeout = SILENCE_SECONDS
     # Watching CRDs and namespaces would need rights that we do not ask for.
     chosen.scanning.disabled = True
     chosen.posting.enabled = False

@@ -1,10 +1,11 @@
 """Whatever breaks, and whenever: one set of Pods, the right end, and then no more writes."""
 
+import asyncio
 from collections import Counter
 
 import pytest
 
-from batchai_operator.engine.ports import JOBS
+from batchai_operator.engine.ports import CLUSTERS, JOBS
 from batchai_operator.errors import UnavailableError
 from unit.engine.world import World
 
@@ -172,3 +173,22 @@ async def test_what_vanished_while_no_watch_looked_is_noticed_by_the_next_lists(
     await world.controller.sync()
     assert len(world.controller.cache.jobs) == 0
     assert len(world.controller.cache.pods) == 0
+
+
+async def test_a_watch_that_begins_anew_has_everything_listed_again(monkeypatch):
+    for pause in ("FIRST_RESYNC_SECONDS", "LOST_PLACE_SECONDS"):
+        monkeypatch.setattr(f"batchai_operator.engine.controller.{pause}", 0)
+    world = await _world(1)
+    working = asyncio.get_running_loop().create_task(world.controller.run())
+    async with asyncio.timeout(10):
+        while not world.controller._resyncs:  # noqa: ASYNC110 (it tells nobody)
+            await asyncio.sleep(0.001)
+        world.store.watchers = []
+        job = world.store.one(JOBS, "j")
+        world.store.remove(JOBS, "j")
+        # Any kind will do: here a watch of clusters was listed anew.
+        world.controller.deliver(CLUSTERS, None, world.store.one(CLUSTERS, "c"))
+        while job["metadata"]["uid"] in world.controller.cache.jobs:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        world.controller.stop()
+        await working

@@ -105,7 +105,7 @@ async def test_a_job_whose_removal_was_missed_is_not_written_to_for_ever():
 
 async def test_a_watch_that_begins_anew_has_everything_listed_soon(monkeypatch):
     monkeypatch.setattr(controller, "FIRST_RESYNC_SECONDS", 0.0)
-    monkeypatch.setattr(controller, "LIST_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(controller, "LOST_PLACE_SECONDS", 0.01)
     world = await a_world()
     working = asyncio.ensure_future(world.controller.run())
     try:

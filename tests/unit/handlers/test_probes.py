@@ -97,6 +97,14 @@ async def test_the_three_routes_answer():
         assert (await client.get("/readyz")).status == 500
 
 
+async def test_the_server_starts_and_stops_without_complaint():
+    leadership = Leadership(leading=True, seen=datetime.now(UTC))
+    probes = Probes(lambda: GOOD, leadership, dict)
+    # pytest turns a warning of aiohttp's into a failure.
+    await probes.start(0)
+    await probes.stop()
+
+
 def test_metrics_are_in_prometheus_form():
     text = render(GOOD, {("create", "pods"): 4}, leading=False, lease_age=1.5)
     lines = text.splitlines()

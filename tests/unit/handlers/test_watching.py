@@ -54,6 +54,13 @@ def test_the_server_filters_pods_and_events_and_nothing_else_is_watched():
     assert not settings.posting.enabled
 
 
+def test_a_watch_ends_by_itself_before_its_silence_counts_as_death():
+    watching_settings = watching.settings().watching
+    # The bookmark comes 2 s before the end; a shorter patience would never see it.
+    assert watching_settings.server_timeout < watching_settings.inactivity_timeout
+    assert watching_settings.inactivity_timeout <= 45
+
+
 def test_kopfs_marks_would_carry_our_name():
     settings = watching.settings()
     assert settings.persistence.finalizer.startswith(names.GROUP)
