@@ -23,9 +23,10 @@ from batchai_devcluster.paths import DEVCLUSTER, Paths
 #: Sockets below the home must fit into 107 letters, so pytest's own long folders do not do.
 HOME = Path(f"/var/tmp/batchai-test-{os.getpid()}")  # noqa: S108
 
-#: A file system whose server never answers, and a program of the node that waits for it for ever.
+#: A file system whose server takes a request and never answers, and that waits for itself: once it
+#: is killed, the thread that waits keeps the connection open that it waits for.
 HUNG_MOUNT = """
-import ctypes, os, sys
+import ctypes, os, struct, sys, threading, time
 fuse = os.open("/dev/fuse", os.O_RDWR)
 options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0"
 folder = sys.argv[1]
@@ -33,8 +34,15 @@ os.makedirs(folder, exist_ok=True)
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.mount(b"hung", folder.encode(), b"fuse", 0, options.encode()):
     raise OSError(ctypes.get_errno(), "mount")
-print("mounted", flush=True)
-os.stat(folder + "/file")
+def serve():
+    unique = struct.unpack("<IIQ", os.read(fuse, 1 << 17)[:16])[2]
+    hello = struct.pack("<IIIIHHIIHHI28x", 7, 31, 0, 0, 12, 9, 4096, 1, 0, 0, 0)
+    os.write(fuse, struct.pack("<IiQ", 16 + len(hello), 0, unique) + hello)
+    os.read(fuse, 1 << 17)
+    print("mounted", flush=True)
+threading.Thread(target=serve).start()
+threading.Thread(target=os.stat, args=(folder + "/file",)).start()
+time.sleep(1000)
 """
 
 
