@@ -12,15 +12,27 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from support.api import Raw
+from support.cells import (
+    Cell,
+    arrived,
+    at_gate,
+    can,
+    end,
+    error_of,
+    go,
+    incomplete,
+    until_written,
+    witness,
+    written,
+)
 from support.objects import a_job, a_share
 from support.processes import kill_container, kill_first, kill_programs
 from support.scene import Scene
-from support.streams import SPEEDS, Speed, digest, writer
+from support.streams import writer
 
 from .conftest import run_tool
 
@@ -30,21 +42,6 @@ NODE = "node-1"
 """All jobs of the matrix run there, so that killing its programs hits them."""
 
 FAULT_SECONDS = "10"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One job of the matrix."""
-
-    cause: str
-    speed: str
-
-    def __str__(self) -> str:
-        return f"{self.cause}-{self.speed}"
-
-    @property
-    def writing(self) -> Speed:
-        return SPEEDS[self.speed]
 
 
 def fault(kind: str) -> Callable[[Scene, Cell, Raw], None]:
@@ -169,77 +166,6 @@ def say(pytestconfig: pytest.Config) -> Say:
     return write
 
 
-def witness(scene: Scene, cell: Cell) -> str:
-    """Where a cell's program says how far it has come, on the share `logs`."""
-    return f"witness/{scene.namespace}/{cell}"
-
-
-def until_written(scene: Scene, cell: Cell, size: int) -> None:
-    """Wait until a program has written so much; the third Pod waits, because it is nearer."""
-    file = f"/share/{witness(scene, cell)}.written"
-    look = f'for _ in $(seq 400); do [ "$(cat {file} 2>/dev/null || echo 0)" -ge {size} ] '
-    look += "&& exit; sleep 0.05; done; exit 1"
-    scene.until(lambda: _can(scene, look), 120, f"{cell} to have written {size} bytes", str(cell))
-
-
-def _can(scene: Scene, line: str) -> bool:
-    try:
-        scene.onlooker.run("bash", "-c", line)
-    except AssertionError:
-        return False
-    return True
-
-
-def at_gate(scene: Scene, cell: Cell) -> Raw:
-    """Wait until a program has come to its gate, and return its Pod."""
-    (pod,) = scene.wait_until_job_runs(str(cell), seconds=240)
-    until_written(scene, cell, cell.writing.gate)
-    return pod
-
-
-def go(scene: Scene, cell: Cell) -> None:
-    scene.onlooker.run("touch", f"/share/{witness(scene, cell)}.go")
-
-
-def written(scene: Scene, cell: Cell) -> int:
-    """How many bytes write(2) had surely taken."""
-    return int(scene.onlooker.read(f"{witness(scene, cell)}.written"))
-
-
-def arrived(scene: Scene, cell: Cell) -> int:
-    """Return the size of what is on the share, which must be a prefix of the stream."""
-    file = f"/{cell}/{scene.folder(str(cell))}/stdout.txt"
-    size = int(scene.onlooker.run("stat", "-c", "%s", file))
-    found = scene.onlooker.run("sha256sum", file).decode().split()[0]
-    assert found == digest(size), f"the {size} bytes of {cell} are not the stream's first"
-    return size
-
-
-def end(scene: Scene, cell: Cell, seconds: float = 180) -> Raw:
-    """Wait until a job has ended and nothing of its Pod runs any more; return its status."""
-    status = scene.finish(str(cell), seconds)
-
-    def is_over() -> bool:
-        return all(
-            pod["status"]["phase"] in {"Succeeded", "Failed"} for pod in scene.pods(str(cell))
-        )
-
-    scene.until(is_over, 240, f"the Pod of {cell} to end", str(cell))
-    return status
-
-
-def incomplete(status: Raw) -> str | None:
-    """Return the message of the condition that output is missing."""
-    found = [c["message"] for c in status["conditions"] if c["type"] == "LogsIncomplete"]
-    return found[0] if found else None
-
-
-def error_of(status: Raw) -> tuple[str | None, Any]:
-    info = status["executionInfo"]
-    errors = [error["code"] for error in info.get("errors", ())]
-    return (errors[0] if errors else None), info.get("exitCode")
-
-
 def test_what_was_written_is_on_the_share(scene: Scene, cell: Cell, say: Say) -> None:
     cause, writing = CAUSES[cell.cause], cell.writing
     pod = at_gate(scene, cell)
@@ -280,7 +206,7 @@ def test_a_share_that_stays_away_ends_the_job_and_the_gap_is_told(
     missing = int(re.findall(r"up to (\d+) bytes", said)[0])
     assert ANSWERS.get(gone, "") in said
     run_tool("storage", "fault", "--share", str(gone), "clear")
-    scene.until(lambda: _can(scene, f"ls /{gone}"), 30, "the share to be back")
+    scene.until(lambda: can(scene, f"ls /{gone}"), 30, "the share to be back")
     wrote, came = written(scene, gone), arrived(scene, gone)
     say(f"{gone}: {error_of(status)}, write(2) took {wrote}, on the share {came}. {said}")
     # The most that can be missing: at least what is missing, and no more than was ever written.
