@@ -105,6 +105,8 @@ func (c *Children) Mount(spec Spec) error {
 		return errors.New(strings.TrimSpace(complaints.String()))
 	case <-time.After(startTime):
 		_ = command.Process.Kill()
+		// A child that waits for its own mount cannot even be killed; cutting it off ends that wait.
+		_ = syscall.Unmount(spec.Target, syscall.MNT_FORCE|syscall.MNT_DETACH)
 		<-started.ended
 		return fmt.Errorf("the mount did not come up within %s", startTime)
 	}
