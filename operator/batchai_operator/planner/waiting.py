@@ -156,11 +156,23 @@ def _images(pod: NodePod, status: Object, now: datetime) -> Obstacle | None:
     for name in (names.SIDECAR_CONTAINER, names.JOB_CONTAINER):
         container = pod.container(name)
         state = container.get("state") or {}
-        if state.get("waiting"):
-            found = _container(pod, container, state["waiting"], status, now)
+        waiting = state.get("waiting") or _falling_again(name, container)
+        if waiting:
+            found = _container(pod, container, waiting, status, now)
             if found is not None:
                 return found
     return None
+
+
+def _falling_again(name: str, container: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a sidecar waits for that was started again after a failure.
+
+    Until its `postStart` has succeeded nothing is better than before: to take it back now and say
+    it again in a moment would begin its time anew, and cost a write each time.
+    """
+    failed = (container.get("lastState") or {}).get("terminated")
+    is_again = name == names.SIDECAR_CONTAINER and failed and not container.get("started")
+    return {"reason": "CrashLoopBackOff"} if is_again else None
 
 
 def _container(

@@ -1,5 +1,6 @@
 """What keeps a job from starting: how it is told, how long it is borne, what is refused at once."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -213,3 +214,25 @@ def test_a_job_too_long_for_one_variable_is_refused():
     (error,) = plan_job(facts(job)).status["executionInfo"]["errors"]
     assert "may have 120000 at most" in error["message"]
     assert {"name": "field", "value": "outputDirectories"} in error["details"]
+
+
+def test_a_sidecar_that_is_tried_again_has_not_recovered():
+    """Kubelet says by turns that it waits and that it runs; the time goes on meanwhile."""
+    words = "make the folder /x on its volume: input/output error"
+    last = {"lastState": {"terminated": {"exitCode": 137, "message": words}}}
+    down = waiting("CrashLoopBackOff", "back-off", "batchai-sidecar", **last)
+    up = copy.deepcopy(down)
+    (sidecar,) = up["initContainerStatuses"]
+    sidecar["state"] = {"running": {"startedAt": "2026-11-24T04:00:01Z"}}
+    now = carry_out(with_pods(carry_out(facts()), all=down))
+    tried = with_pods(later(now, 30), all=up)
+    assert plan_job(tried).status is None
+    end = plan_job(later(tried, 31)).status
+    assert end is not None
+    assert end["executionState"] == "failed"
+    assert words in str(end["executionInfo"]["errors"])
+    # One that has started at last is well, however long the job's own image takes to come.
+    sidecar["started"] = True
+    well = plan_job(later(with_pods(tried, all=up), 31)).status
+    assert well is not None
+    assert condition(well, "ImageReady") is None
