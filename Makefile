@@ -98,7 +98,7 @@ bytes: ## Not a byte lost: kill and break everything while jobs write (about 7 m
 
 .PHONY: anyinput
 anyinput: ## Any object, text and frame: 10,000 objects, then a minute per fuzz target (10 minutes)
-	@echo 'Any input in full takes about 10 minutes on an idle machine of 2 cores.'
+	@echo 'Any input in full: some 10 minutes, an estimate for an idle machine of 2 cores.'
 	@$(WITH_VENV); python -m pytest --full tests/cluster/test_any_object.py \
 	  tests/cluster/test_any_text.py tests/unit/planner/test_any_record.py $(PYTEST_ARGS)
 	@$(WITH_VENV); for target in $(FUZZ); do $(DEVCLUSTER) go -C launcher test -run '^$$' \

@@ -82,10 +82,9 @@ def _all_secrets(job: Object, cluster: Object) -> dict[str, SecretFacts | None]:
 
 
 def expected_of_server(model_says: Verdict, spec: Spec) -> bool:
-    """Whether the server should accept: as the model does, with these exceptions.
+    """Whether the server should accept: what the model accepts, without exception so far.
 
-    - Members of a map (labels, annotations, amounts) that are null: the server takes them away like
-      all nulls, the model has no member that could be absent and refuses them.
+    A difference on purpose is to be named here, with its reason.
     """
     return model_says.accepts
 
