@@ -164,7 +164,11 @@ class JobReconciler:
             try:
                 await self._children.create_all(job, plan.create)
             except (ForbiddenError, NameTakenError, RejectedError) as error:
-                return Refusal(definite=isinstance(error, RejectedError), message=str(error))
+                return Refusal(
+                    definite=isinstance(error, RejectedError),
+                    message=str(error),
+                    is_name=isinstance(error, NameTakenError),
+                )
         return None
 
     def _admission(self, job: Object) -> Admission:

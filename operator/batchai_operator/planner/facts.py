@@ -97,10 +97,12 @@ class Refusal:
         definite: trying again cannot help, because the content is wrong; otherwise a quota, a
             policy or a missing right stands in the way.
         message: the API server's words.
+        is_name: a name is taken by somebody else's object, which is to be removed.
     """
 
     definite: bool
     message: str
+    is_name: bool = False
 
 
 @dataclass(frozen=True)

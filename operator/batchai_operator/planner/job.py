@@ -206,7 +206,7 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
     status = facts.job.get("status") or {}
     attempt = int(status.get("attempt") or 1)
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
-    half = tuple(pod for pod in observed.live if pod.attempt == attempt)
+    half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)
     if half:
         # Two jobs that each hold half of a quota would wait for each other for ever.
         attempt += 1

@@ -6,7 +6,7 @@ import pytest
 
 from batchai_operator.engine import jobs
 from batchai_operator.engine.ports import PODS
-from batchai_operator.errors import ForbiddenError
+from batchai_operator.errors import ForbiddenError, NameTakenError
 from unit.engine.world import World
 
 
@@ -135,3 +135,22 @@ async def _end_a_whole_one(world):
                 for pod in world.pods(name):
                     world.store.remove(PODS, pod["metadata"]["name"])
                 return
+
+
+async def test_a_taken_name_is_waited_for_with_what_was_made():
+    """It is no quota that others wait for, and whoever took it is told to go."""
+    world = await a_world()
+
+    def refuse(verb, resource, obj):
+        is_first = obj["metadata"]["name"].endswith("-1-0")
+        if verb == "create" and resource == PODS and is_first:
+            return NameTakenError("Pod ns/j exists and does not belong to this job")
+        return None
+
+    world.store.refuse = refuse
+    world.job(nodes=2)
+    await world.settle()
+    assert "does not belong" in world.status()["message"]
+    assert world.status()["attempt"] == 1
+    (pod,) = world.pods()
+    assert not pod["metadata"].get("deletionTimestamp")
