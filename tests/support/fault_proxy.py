@@ -123,12 +123,14 @@ class FaultProxy:
     async def _close(self) -> None:
         self._break_connections()
         await self._runner.cleanup()
-        await self._session.close()
-        # The tasks of broken watches end by themselves within one look.
+        # The tasks of broken watches end by themselves within one look, but hold connections.
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await self._session.close()
+        # A TLS connection says goodbye after that; a loop that ended before would leave it open.
+        await asyncio.sleep(0.5)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call = Call.of(request.method, request.raw_path)
