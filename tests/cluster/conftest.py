@@ -26,9 +26,6 @@ from support.rights import Trail
 from support.scene import Scene
 from support.waiting import wait_until
 
-PATIENCE = 20
-"""Seconds for which jobs of the tests wait for a volume that does not take their output."""
-
 TOOL = [sys.executable, "-m", "batchai_devcluster"]
 
 
@@ -111,8 +108,7 @@ def node_image(storage: str, pytestconfig: pytest.Config) -> str:
     """Install the operator by its chart; return the image of jobs that name none."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        # Shares that stay away are waited for as long; ten minutes would be a long test.
-        run_tool("install", "--blob-endpoint", storage, "--set", f"logPatienceSeconds={PATIENCE}")
+        run_tool("install", "--blob-endpoint", storage)
     return run_tool("image", "ref", "node").strip()
 
 

@@ -129,7 +129,7 @@ def test_what_is_too_long_is_refused_with_field_size_and_remedy(scene: Scene) ->
                 "customToolkitSettings": {"commandLine": "\U0001f600" * 16_000},
                 "jobPreparation": {"commandLine": "\U0001f600" * 16_000},
             },
-            ("commandLine", "120000 at most", "script"),
+            ("customToolkitSettings", "120000 at most", "script"),
         ),
     }
     for case, (given, _) in cases.items():

@@ -36,6 +36,9 @@ from support.streams import writer
 
 from .conftest import run_tool
 
+PATIENCE = 20
+"""Seconds for which jobs of these tests wait for a volume that does not take their output."""
+
 Say = Callable[[str], None]
 
 NODE = "node-1"
@@ -128,7 +131,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _jobs(scene: Scene, pytestconfig: pytest.Config) -> Iterator[None]:
+def _patience(scene: Scene, storage: str) -> None:
+    """Shares that stay away are waited for as long as this; ten minutes would be a long test."""
+    run_tool("install", "--blob-endpoint", storage, "--set", f"logPatienceSeconds={PATIENCE}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _jobs(scene: Scene, pytestconfig: pytest.Config, _patience: None) -> Iterator[None]:
     everybody = [*AWAY, *cells(pytestconfig)]
     for cell in everybody:
         run_tool("storage", "share", "create", str(cell))

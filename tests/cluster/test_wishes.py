@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.api import Api
+from support.api import Api, ApiError
 from support.objects import ACCOUNT, LOGS, a_container, a_job, a_share
 from support.scene import Scene
 
@@ -88,7 +88,7 @@ PREFIXES = {
     "ours": "/.batchai",
     "host": "/var/lib/kubelet",
 }
-IMAGES = {"flag": "--privileged", "path": "../../etc/passwd", "shell": "a;b", "wide": "im\uff41ge"}
+IMAGES = {"flag": "--privileged", "path": "../../etc/passwd", "shell": "a;b"}
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -144,6 +144,12 @@ def test_an_image_is_an_image(scene: Scene, name: str) -> None:
     status = scene.finish(f"image-{name}", seconds=180)
     assert status["executionState"] == "failed"
     assert IMAGES[name] in json.dumps(status, ensure_ascii=False)
+
+
+def test_an_image_of_other_letters_is_refused_at_once(scene: Scene) -> None:
+    source = {"imageSourceRegistry": {"image": "im\uff41ge"}}
+    with pytest.raises(ApiError, match="signs other than ASCII"):
+        scene.submit(a_job("image-wide", scene.namespace, containerSettings=source))
 
 
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}

@@ -4,6 +4,7 @@ Used by the tests of texts. `as_kubelet_does` is Kubernetes' own rule for `$` in
 `run_on_loopback` starts the real launcher with the planner's plan, without Kubernetes.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -58,10 +59,13 @@ def run_on_loopback(launcher: Path, folder: Path, given: Mapping[str, str]) -> l
     """Run the launcher as a job's first process and return the texts that `SHOW` prints."""
     for name in (".batchai", "dev"):
         (folder / name).mkdir(parents=True)
-    plan = given["BATCHAI_PLAN"].replace(LS_ROOT, str(folder / "root"))
+    plan = json.loads(given["BATCHAI_PLAN"].replace(LS_ROOT, str(folder / "root")))
+    # Here is no sidecar that would take the output, and none is waited for.
+    plan["logs"]["patienceSeconds"] = 0
     environment = {
         **{name: value.encode() for name, value in given.items()},
-        "BATCHAI_PLAN": plan.encode(),
+        "BATCHAI_PLAN": json.dumps(plan, ensure_ascii=False).encode(),
+        "BATCHAI_TIMING": b"catchUp=1ms",
         "BATCHAI_ROOT": os.fsencode(folder),
     }
     done = subprocess.run(
