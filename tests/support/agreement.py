@@ -81,12 +81,33 @@ def _all_secrets(job: Object, cluster: Object) -> dict[str, SecretFacts | None]:
     return {name: SecretFacts(name, frozenset(keys)) for name in secrets_needed(job, cluster)}
 
 
-def expected_of_server(model_says: Verdict, spec: Spec) -> bool:
-    """Whether the server should accept: what the model accepts, without exception so far.
+def expected_of_server(kind: str, model_says: Verdict, spec: Spec) -> bool:
+    """Whether the server should accept: what the model accepts, but for the differences named here.
 
-    A difference on purpose is to be named here, with its reason.
+    - A member that nobody knows and that is null: the service's own files are full of members that
+      say nothing, and whoever reads them drops these; the server's strict reading names them.
+    - A bound of autoScale written as `2.0`: the server takes it for the integer that it is, and
+      then cannot evaluate the rule that compares the two.
     """
-    return model_says.accepts
+    return model_says.accepts and not _has_unknown_null(kind, spec) and not _compares_points(spec)
+
+
+def _has_unknown_null(kind: str, spec: Spec) -> bool:
+    def filled(value: object) -> Any:
+        if isinstance(value, dict):
+            return {name: filled(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        return 0 if value is None else value
+
+    return bool(drop_unknown(MODELS[kind], filled(spec))[1])
+
+
+def _compares_points(spec: Spec) -> bool:
+    scale = spec.get("scaleSettings")
+    auto = scale.get("autoScale") if isinstance(scale, dict) else None
+    bounds = ("minimumNodeCount", "maximumNodeCount")
+    return isinstance(auto, dict) and any(isinstance(auto.get(name), float) for name in bounds)
 
 
 @cache
