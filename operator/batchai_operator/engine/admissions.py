@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from batchai_operator.engine.cache import Cache, Key
-from batchai_operator.engine.keys import nodes_of
 from batchai_operator.engine.ports import Object
 from batchai_operator.planner import admission
 from batchai_operator.planner.admission import Claim
@@ -117,7 +116,7 @@ class Admissions:
         away. Pods that were created before a crash are found by listing them.
         """
         uid = job["metadata"]["uid"]
-        self._starting[uid] = nodes_of(job)
+        self._starting[uid] = admission.nodes_of(job)
         self.job_changed(job, cluster)
         try:
             yield

@@ -16,14 +16,15 @@ from dataclasses import replace
 from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.apply import Children
 from batchai_operator.engine.cache import Cache, Key
-from batchai_operator.engine.keys import cluster_of, is_finished, nodes_of, vm_size_of
+from batchai_operator.engine.keys import cluster_of, is_finished, vm_size_of
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.report import Reporter
 from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
+from batchai_operator.planner.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
 from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.observed import observe
+from batchai_operator.planner.observed import attempt_of, observe
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.secrets import secrets_needed
 from batchai_operator.settings import Settings
@@ -179,5 +180,4 @@ class JobReconciler:
 
     def _lacks_pods(self, job: Object) -> bool:
         # Pods of an earlier run, which may take long to end, are no nodes of this one.
-        attempt = int((job.get("status") or {}).get("attempt") or 1)
-        return len(observe(self._cache.pods_of(job), attempt).current) < nodes_of(job)
+        return len(observe(self._cache.pods_of(job), attempt_of(job)).current) < nodes_of(job)

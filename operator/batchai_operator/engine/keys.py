@@ -7,9 +7,7 @@ nothing; a job whose spec is nonsense is the planner's to refuse.
 from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
 from batchai_operator.planner.naming import cluster_name
-
-FINISHED = frozenset({"succeeded", "failed"})
-"""Execution states that never change again (spec 2.10)."""
+from batchai_operator.planner.status import FINISHED
 
 
 def is_finished(job: Object) -> bool:
@@ -29,9 +27,3 @@ def vm_size_of(cluster: Object | None) -> str | None:
     """Return the VM size of a cluster, if it says one."""
     size = ((cluster or {}).get("spec") or {}).get("vmSize")
     return str(size) if size else None
-
-
-def nodes_of(job: Object) -> int:
-    """Return how many nodes a job asks for; one when it says nothing that makes sense."""
-    count = (job.get("spec") or {}).get("nodeCount")
-    return count if isinstance(count, int) and count > 0 else 1

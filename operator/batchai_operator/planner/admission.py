@@ -81,7 +81,7 @@ def admit(
             answers[uid] = answer
     position, name = 0, str(cluster["metadata"]["name"]) if cluster else ""
     for job in sorted(waiting, key=_order):
-        uid, wanted = job["metadata"]["uid"], _nodes(job)
+        uid, wanted = job["metadata"]["uid"], nodes_of(job)
         obstacle = _obstacle(cluster, job, wanted, limit)
         if obstacle is not None:
             answers[uid] = obstacle
@@ -120,7 +120,7 @@ def claim(job: Object, pods: int, *, admitted: bool) -> Claim:
     held = nodes_held(job, pods)
     if _is_leaving(job):
         return Claim(_leaving(job).reason, held, 0)
-    return Claim("", held, _nodes(job) if admitted and not held else 0, _is_refused(job))
+    return Claim("", held, nodes_of(job) if admitted and not held else 0, _is_refused(job))
 
 
 def admit_newcomer(
@@ -147,7 +147,7 @@ def admit_newcomer(
     if settled(job, 0) is not None or has_queue(others):
         return None
     free = _node_limit(cluster) - sum(each.held + each.promised for each in claims.values())
-    return _ADMITTED if _nodes(job) <= free else None
+    return _ADMITTED if nodes_of(job) <= free else None
 
 
 def has_queue(answers: Mapping[str, Admission]) -> bool:
@@ -165,7 +165,7 @@ def nodes_held(job: Object, pods: int) -> int:
     if _is_leaving(job):
         return pods
     state = (job.get("status") or {}).get("executionState")
-    return max(_nodes(job), pods) if pods or state in _RUNNING else 0
+    return max(nodes_of(job), pods) if pods or state in _RUNNING else 0
 
 
 def _obstacle(cluster: Object | None, job: Object, wanted: int, limit: int) -> Admission | None:
@@ -228,7 +228,8 @@ def _node_limit(cluster: Object | None) -> int:
         return 0
 
 
-def _nodes(job: Object) -> int:
+def nodes_of(job: Object) -> int:
+    """Return how many nodes a job asks for; one when it says nothing that makes sense."""
     count = (job.get("spec") or {}).get("nodeCount")
     return count if isinstance(count, int) and count > 0 else 1
 

@@ -30,7 +30,7 @@ from batchai_operator.planner import failures, lifecycle
 from batchai_operator.planner.ending import after_end
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
-from batchai_operator.planner.observed import NodePod, Observed, observe
+from batchai_operator.planner.observed import NodePod, Observed, attempt_of, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import REFUSED, explain, last_reason
 from batchai_operator.planner.specs import job_spec
@@ -57,7 +57,7 @@ def plan_job(facts: JobFacts) -> JobPlan:
         The plan. Equal facts give equal plans; when nothing is to be done it is empty.
     """
     status = facts.job.get("status") or {}
-    observed = observe(facts.pods, int(status.get("attempt") or 1), facts.gone)
+    observed = observe(facts.pods, attempt_of(facts.job), facts.gone)
     if facts.job["metadata"].get("deletionTimestamp"):
         # Owner references would do it, but not before the last finalizer of others has gone.
         return JobPlan(delete=_deletions(observed.live))
@@ -110,7 +110,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     obstacle = find_obstacle(pods, facts.mount_failures, mounts, status, now)
     if obstacle is not None and obstacle.failure is not None and obstacle.seconds_left == 0:
         return _end(facts, observed, lifecycle.End(obstacle.failure))
-    attempt = int(status.get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     waits = [lifecycle.seconds_until_overdue(observed, now)]
     waits.append(obstacle.seconds_left if obstacle else None)
     slow = find_slow_start(pods, now) if obstacle is None else None
@@ -153,9 +153,9 @@ def _start_time(facts: JobFacts, pods: Iterable[NodePod]) -> datetime:
 
 def _terminate(facts: JobFacts, observed: Observed) -> JobPlan:
     """Stop a job for good (spec 7.2)."""
-    status, now = facts.job.get("status") or {}, facts.now
+    now = facts.now
     live = [pod for pod in observed.live if not lifecycle.is_overdue(pod, now)]
-    attempt = int(status.get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     if not live:
         return _end(facts, observed, lifecycle.End(Failure("JobTerminated", failures.TERMINATED)))
     report = Report("terminating", "Terminating", "Stopping: waiting for the Pods to end.", attempt)
@@ -167,8 +167,8 @@ def _terminate(facts: JobFacts, observed: Observed) -> JobPlan:
 
 def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
     """Stop a job for now; it will run anew as the next attempt."""
-    status, now = facts.job.get("status") or {}, facts.now
-    attempt = int(status.get("attempt") or 1)
+    now = facts.now
+    attempt = attempt_of(facts.job)
     if observed.current:
         attempt = max(pod.attempt for pod in observed.current.values()) + 1
     live = [pod for pod in observed.live if not lifecycle.is_overdue(pod, now)]
@@ -180,7 +180,7 @@ def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
 
 
 def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
-    attempt = int((facts.job.get("status") or {}).get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     live = [pod for pod in observed.stale if pod.is_live]
     plan = JobPlan(
         delete=_deletions(live),
@@ -203,8 +203,7 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
             "InvalidJob", "The API server refused the job's objects", {"Info": refusal.message}
         )
         return _end(facts, observed, lifecycle.End(failure))
-    status = facts.job.get("status") or {}
-    attempt = int(status.get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
     half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)
     if half:
@@ -220,7 +219,7 @@ def _end(
 ) -> JobPlan:
     """Write the end of a job; the next pass deletes what is left of its Pods."""
     status, now = facts.job.get("status") or {}, facts.now
-    attempt = int(status.get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     at = end.at or now
     written = parse((status.get("executionInfo") or {}).get("startTime"))
     begun = written

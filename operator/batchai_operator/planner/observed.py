@@ -176,6 +176,11 @@ class Observed:
         return replace(self, current=dict(sorted(current.items())))
 
 
+def attempt_of(job: Object) -> int:
+    """Return which run of a job is the current one, from 1."""
+    return int((job.get("status") or {}).get("attempt") or 1)
+
+
 def observe(pods: Iterable[Object], attempt: int, gone: Iterable[Object] = ()) -> Observed:
     """Sort the Pods of a job; readers are left out.
 

@@ -26,7 +26,7 @@ from batchai_operator.planner.build import (
 )
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
-from batchai_operator.planner.observed import Observed
+from batchai_operator.planner.observed import Observed, attempt_of
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.pods import meeting_children, node_pod
 from batchai_operator.planner.reasons import explain
@@ -74,7 +74,7 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
     Raises:
         InvalidSpecError: the job asks for what cannot be done.
     """
-    attempt = int((facts.job.get("status") or {}).get("attempt") or 1)
+    attempt = attempt_of(facts.job)
     basic = Report(
         "queued",
         facts.admission.reason,
