@@ -26,10 +26,19 @@ while len(os.listdir(shared)) < 3 and time.time() < deadline:
     time.sleep(0.2)
 sys.exit(0 if len(os.listdir(shared)) == 3 else 9)
 """
+# The second worker fails once the first, on the other node, has written its line. A process that
+# was only just starting when the job failed would be stopped before it could write anything.
 FAILING = """
 import os, sys, time
 print("here", flush=True)
-if sys.argv[1] == "worker" and os.environ["AZ_BATCHAI_TASK_INDEX"] == "1":
+written = os.path.join(os.environ["AZ_BATCHAI_STDOUTERR_DIR"], "written")
+second = os.environ["AZ_BATCHAI_TASK_INDEX"] == "1"
+if sys.argv[1] == "worker" and not second:
+    open(written, "w").close()
+deadline = time.time() + 120
+while second and not os.path.exists(written) and time.time() < deadline:
+    time.sleep(0.1)
+if second:
     sys.exit(7)
 time.sleep(600)
 """
