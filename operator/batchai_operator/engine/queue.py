@@ -1,8 +1,9 @@
 """The work queue: which keys have to be looked at, when, and never one key twice at a time.
 
 Made and fed by the controller. kopf's handlers neither retry nor persist, so this does: a key that
-failed comes back later and later, a key that changed while it was worked on comes back at once. It
-knows nothing about what a key stands for, and holds nothing that could not be rebuilt.
+failed comes back later and later, a key that changed while it was worked on comes back at once. A
+key that changes during its pause is looked at too, and when that fails the pause goes on: news makes
+more tries, not longer pauses. It knows nothing about what a key stands for, and holds nothing that could not be rebuilt.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ K = TypeVar("K", bound=Hashable)
 FIRST_DELAY = 0.2
 """Seconds before the first repetition after a failure; doubles each time."""
 
-LONGEST_DELAY = 60.0
+LONGEST_DELAY = 30.0
 """Longest pause between two tries."""
 
 # Overtaken entries that the heap may hold besides twice the live ones.
@@ -144,12 +145,12 @@ class WorkQueue(Generic[K]):
     async def _take(self, key: K) -> None:
         loop = asyncio.get_running_loop()
         del self._since[key]
-        self._due.pop(key, None)
+        due = self._due.pop(key, None)
         self._running[key] = started = loop.time()
         try:
             after = await self._work(key)
         except Exception as error:  # noqa: BLE001 (one key must not stop the others)
-            after = self._delay(key, error)
+            after = self._delay(key, error, due)
         else:
             self._tries.pop(key, None)
         finally:
@@ -162,10 +163,20 @@ class WorkQueue(Generic[K]):
         if after is not None:
             self.add_after(key, after)
 
-    def _delay(self, key: K, error: Exception) -> float:
-        """Count a failure and return the pause before the next try."""
-        tries = self._tries[key] = self._tries.get(key, 0) + 1
-        delay = min(FIRST_DELAY * 2.0 ** min(tries - 1, 30), LONGEST_DELAY)
+    def _delay(self, key: K, error: Exception, due: float | None) -> float:
+        """Count a failure and return the pause before the next try.
+
+        Args:
+            key: what failed.
+            error: how.
+            due: until when the key was to pause, when news came before that.
+        """
+        left = 0.0 if due is None else due - asyncio.get_running_loop().time()
+        if key in self._tries and left > 0:
+            delay = left
+        else:
+            tries = self._tries[key] = self._tries.get(key, 0) + 1
+            delay = min(FIRST_DELAY * 2.0 ** min(tries - 1, 30), LONGEST_DELAY)
         if isinstance(error, ConflictError):
             self.counts.conflicts += 1
             logger.debug("%s: %s; again in %.1f s", key, error, delay)

@@ -112,6 +112,27 @@ async def test_a_failing_key_comes_back_later_and_later_and_stops_no_other():
     await task
 
 
+async def test_news_during_a_pause_is_another_try_and_does_not_lengthen_the_pause():
+    seen = []
+
+    async def work(_):
+        seen.append(asyncio.get_running_loop().time())
+        raise UnavailableError("no")
+
+    queue = WorkQueue(work)
+    # Twenty doublings of the first pause would be hours.
+    for _ in range(20):
+        queue.add("a")
+        await queue.drain()
+    assert (len(seen), queue.counts.failed, queue.delayed) == (20, 20, 1)
+    task = await _running(queue)
+    async with asyncio.timeout(5):
+        while len(seen) < 22:
+            await _settle(0.01)
+    queue.stop()
+    await task
+
+
 async def test_a_conflict_counts_apart_and_a_bug_is_retried_too():
     errors = [ConflictError("x"), KeyError("bug")]
 
