@@ -32,7 +32,7 @@ class References:
 
 def ensure_images(paths: Paths, cluster: Provider) -> References:
     """Have the project's own images in every node."""
-    images = Images(paths, with_docker=cluster.name == "kind")
+    images = Images(paths, with_docker=cluster.with_docker)
     return References(
         operator=images.ensure("operator", cluster),
         launcher=images.ensure("launcher", cluster),
@@ -78,7 +78,6 @@ def install(
                     "--install",
                     NAME,
                     CHART,
-                    f"--kubeconfig={paths.kubeconfig}",
                     f"--namespace={NAMESPACE}",
                     "--create-namespace",
                     f"--values={PROFILE}",
@@ -86,7 +85,8 @@ def install(
                     *(f"--set={name}={value}" for name, value in (more or {}).items()),
                     "--wait",
                     "--timeout=180s",
-                ]
+                ],
+                environment={"KUBECONFIG": cluster.kubeconfig},
             )
         except CommandError as error:
             raise DevclusterError(f"{error}\n{_why(cluster)}") from error
