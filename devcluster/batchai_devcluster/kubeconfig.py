@@ -106,13 +106,14 @@ class Kubeconfig:
         Raises:
             DevclusterError: one lacks it and there is no registry to pull it from.
         """
-        lacking = [name for name, images in self._nodes().items() if reference not in images]
+        nodes = self._nodes()
+        lacking = [name for name, images in nodes.items() if reference not in images]
         if lacking and not self.registry:
             raise DevclusterError(
-                f"{', '.join(lacking)} and perhaps others do not list the image {reference}, and "
-                "images cannot be loaded into nodes of yours: name a registry that they pull from "
-                "and you can push to, for example REGISTRY=myacr.azurecr.io/batchai (a kubelet "
-                "lists its 50 largest images only, so an image that is there may be missing)."
+                f"{len(lacking)} of {len(nodes)} nodes ({lacking[0]} is one) do not list the image "
+                f"{reference}, and images cannot be loaded into your nodes: name a registry that "
+                "they pull from and you can push to, for example REGISTRY=myacr.azurecr.io/batchai "
+                "(a kubelet lists its 50 largest images only, so one that is there may be missing)."
             )
         return bool(lacking)
 

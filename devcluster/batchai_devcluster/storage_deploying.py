@@ -32,7 +32,7 @@ OURS = {"batchai.dev/provider": "kubeconfig"}
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
 _KEYS = "accounts"
-#: Seconds until everything must run; images are in the nodes already.
+#: Seconds until everything must run; images are in the nodes already, or pulled (they are small).
 _PATIENCE = 180
 
 
