@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from batchai_devcluster import docker, packages, preflight, provider, storage, toolchain
+from batchai_devcluster import (
+    docker,
+    packages,
+    preflight,
+    provider,
+    release,
+    storage,
+    toolchain,
+)
 from batchai_devcluster.errors import CannotRunHereError, DevclusterError
 from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.buildah import Buildah
@@ -241,3 +249,15 @@ def test_down_removes_a_stand_in_of_its_own_and_no_other(paths, kubectl, capsys)
     kubectl({"get namespace/batchai-storage": {"metadata": {"labels": label}}})
     Kubeconfig(paths).down()
     assert "delete" in (paths.home / "record").read_text()
+
+
+def test_a_release_that_somebody_else_installed_is_left_alone(paths, kubectl, monkeypatch):
+    monkeypatch.setattr(release, "ensure_images", lambda *_: pytest.fail("it was installed"))
+    kubectl({})
+    # The first question is answered, the one with the label is not.
+    program = paths.bin / "kubectl"
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *installed-by*) ;; *) echo secret/sh.helm ;; esac\n'
+    )
+    with pytest.raises(DevclusterError, match="not installed from here"):
+        release.install(paths, Kubeconfig(paths))
