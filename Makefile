@@ -12,7 +12,9 @@ export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/devcluster
 
 NODES ?= 2
 GPUS ?= 1
-PROVIDER ?= auto
+export BATCHAI_PROVIDER ?= auto
+PROVIDER ?= $(BATCHAI_PROVIDER)
+override BATCHAI_PROVIDER := $(PROVIDER)
 PYTEST_ARGS ?=
 LINTED = operator devcluster tests examples benchmarks
 FUZZTIME ?= 60s
@@ -32,7 +34,7 @@ help: ## Show this menu
 
 .PHONY: demo
 demo: ## Run the main job for real: distributed TensorFlow from a Batch AI job.json
-	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS) --provider $(PROVIDER); \
+	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS); \
 	  python examples/tensorflow-distributed/demo.py
 
 .PHONY: test
@@ -43,8 +45,8 @@ test: ## Run all tests: units in seconds, then against a real Kubernetes
 ##@ A real Kubernetes on this machine
 
 .PHONY: up
-up: ## Start the cluster (NODES=2 GPUS=1 PROVIDER=auto|kind|devcluster CSI=none)
-	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS) --provider $(PROVIDER)
+up: ## Start the cluster (NODES=2 GPUS=1 CSI=none PROVIDER=auto|kind|devcluster|kubeconfig)
+	@$(WITH_VENV); $(DEVCLUSTER) up --nodes $(NODES) --gpus $(GPUS)
 
 .PHONY: down
 down: ## Stop it and remove every trace of it

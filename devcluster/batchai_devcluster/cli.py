@@ -5,6 +5,7 @@ Results go to standard output, everything for the person who waits to standard e
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="batchai_devcluster", description="A real Kubernetes on this machine."
     )
-    parser.add_argument("--provider", default=os.environ.get("BATCHAI_PROVIDER") or "auto")
+    parser.add_argument("--provider", default=provider.named())
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     up = verbs.add_parser("up", help="start the cluster, or do nothing when it runs")
@@ -127,7 +128,7 @@ def _up(paths: Paths, chosen: argparse.Namespace) -> None:
                 say(line)
             cluster.up(shape)
         storage.up(paths, cluster)
-        say(f"export KUBECONFIG={paths.kubeconfig} PATH={paths.bin}:$PATH")
+        say(f"export KUBECONFIG={cluster.kubeconfig} PATH={paths.bin}:$PATH")
 
 
 def _down(paths: Paths, chosen: argparse.Namespace) -> None:
@@ -136,6 +137,9 @@ def _down(paths: Paths, chosen: argparse.Namespace) -> None:
 
 
 def _clean_cache(paths: Paths, chosen: argparse.Namespace) -> None:
+    if chosen.provider == "kubeconfig":
+        # The caches are those of the cluster that this home may have of its own.
+        chosen.provider = "auto"
     _down(paths, chosen)
     with locked(paths.lock("images"), "building an image"):
         for name in _CACHES:
@@ -154,7 +158,7 @@ def _status(paths: Paths, chosen: argparse.Namespace) -> int:
     if problem:
         print(f"{cluster.name}: not working: {problem}")
         return 1
-    print(f"{cluster.name}: working, KUBECONFIG={paths.kubeconfig}")
+    print(f"{cluster.name}: working, KUBECONFIG={cluster.kubeconfig}")
     print(cluster.kubectl(["get", "nodes", "--output=wide"]), end="")
     return 0
 
@@ -167,17 +171,18 @@ def _traces(paths: Paths, _: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _kubeconfig(paths: Paths, _: argparse.Namespace) -> None:
-    print(paths.kubeconfig)
+def _kubeconfig(paths: Paths, chosen: argparse.Namespace) -> None:
+    print(provider.choose(paths, chosen.provider).kubeconfig)
 
 
-def _env(paths: Paths, _: argparse.Namespace) -> None:
-    print(f"export KUBECONFIG={paths.kubeconfig}\nexport PATH={paths.bin}:$PATH")
+def _env(paths: Paths, chosen: argparse.Namespace) -> None:
+    kubeconfig = provider.choose(paths, chosen.provider).kubeconfig
+    print(f"export KUBECONFIG={shlex.quote(kubeconfig)}\nexport PATH={paths.bin}:$PATH")
 
 
 def _image_ensure(paths: Paths, chosen: argparse.Namespace) -> int:
     cluster = _working(paths, chosen.provider)
-    images = Images(paths, with_docker=cluster.name == "kind")
+    images = Images(paths, with_docker=cluster.with_docker)
     for name in chosen.names:
         print(images.ensure(name, cluster), flush=True)
     return 0
@@ -211,8 +216,9 @@ def _working(paths: Paths, wanted: str = "auto") -> provider.Provider:
     return cluster
 
 
-def _image_reference(_: Paths, chosen: argparse.Namespace) -> None:
-    print(sources.reference(table.find(chosen.name)))
+def _image_reference(paths: Paths, chosen: argparse.Namespace) -> None:
+    cluster = provider.choose(paths, chosen.provider)
+    print(sources.reference(table.find(chosen.name), cluster.registry))
 
 
 def _pass_on(paths: Paths, name: str, words: Sequence[str]) -> int:
@@ -223,7 +229,8 @@ def _pass_on(paths: Paths, name: str, words: Sequence[str]) -> int:
     if not program.exists():
         say(f"There is no {name} yet; run `up` first.")
         return 1
-    environment = {**os.environ, "KUBECONFIG": str(paths.kubeconfig)}
+    cluster = provider.choose(paths, provider.named())
+    environment = {**os.environ, "KUBECONFIG": cluster.kubeconfig}
     return subprocess.run([program, *words], env=environment, check=False).returncode
 
 

@@ -42,10 +42,14 @@ class Devcluster:
     """One cluster on this machine."""
 
     name = "devcluster"
+    is_ours = True
+    with_docker = False
+    registry = ""
 
     def __init__(self, paths: Paths) -> None:
         """Remember where the cluster lies."""
         self.paths = paths
+        self.kubeconfig = str(paths.kubeconfig)
         self.cgroups = Cgroups(paths.instance)
         self.processes = Processes(self.cgroups, paths.logs)
 

@@ -34,6 +34,12 @@ def build(
     stream([*command, context], on_line, cgroups=Cgroups(paths.instance))
 
 
+def push(built: str, reference: str, paths: Paths, on_line: Callable[[str], None]) -> None:
+    """Push an image under another name, with Docker's own credentials (`docker login`)."""
+    run(["docker", "tag", built, reference])
+    stream(["docker", "push", reference], on_line, cgroups=Cgroups(paths.instance))
+
+
 def export(reference: str, archive: Path) -> None:
     """Write an image into an archive that `kind load image-archive` reads."""
     archive.parent.mkdir(parents=True, exist_ok=True)

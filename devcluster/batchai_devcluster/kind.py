@@ -23,10 +23,14 @@ class Kind:
     """One kind cluster, named after the home's instance."""
 
     name = "kind"
+    is_ours = True
+    with_docker = True
+    registry = ""
 
     def __init__(self, paths: Paths) -> None:
         """Remember where things lie."""
         self.paths = paths
+        self.kubeconfig = str(paths.kubeconfig)
         self._cgroups = Cgroups(paths.instance)
 
     def announce(self) -> list[str]:

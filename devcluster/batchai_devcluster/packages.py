@@ -18,25 +18,25 @@ SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STATUS = re.compile(r"^(?:pm|dl)status:[^:]*:([\d.]+):(.*)")
 
 
-def missing() -> list[str]:
-    """Return the packages of which something is not there."""
+def missing(only: frozenset[str] | None = None) -> list[str]:
+    """Return the packages, all or `only` some, of which something is not there."""
     absent = {
         package
         for program, package in pins.PACKAGES.items()
         if shutil.which(program, path=SEARCHED) is None
     }
     absent |= {package for file, package in pins.FILES.items() if not Path(file).exists()}
-    return sorted(absent)
+    return sorted(absent if only is None else absent & only)
 
 
-def ensure() -> None:
-    """Install what is missing.
+def ensure(only: frozenset[str] | None = None) -> None:
+    """Install what is missing of all packages, or of `only` some.
 
     Raises:
         CannotRunHereError: this is not a Debian.
         CommandError: apt-get could not.
     """
-    wanted = missing()
+    wanted = missing(only)
     if not wanted:
         return
     if shutil.which("apt-get", path=SEARCHED) is None:

@@ -30,6 +30,8 @@ PACKAGES: dict[str, str] = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }
+#: Those of them that build images.
+BUILDERS = frozenset({"buildah", "mmdebstrap", "util-linux", "ca-certificates"})
 #: Debian packages without a program in PATH, by a file that shows whether one is there.
 FILES: dict[str, str] = {
     "/usr/lib/cni/ptp": "containernetworking-plugins",

@@ -24,8 +24,8 @@ _HOME_LETTERS = 44
 
 _INSTEAD = (
     "What you can do instead: run it in a virtual machine with Debian 12 as root; or install a "
-    "Docker engine, then kind is used; or install the operator on a cluster you have, as README.md "
-    "says (`make demo` and the cluster tests cannot use it). "
+    "Docker engine, then kind is used; or use a cluster you have, by PROVIDER=kubeconfig, as "
+    "devcluster/README.md says (the cluster tests cannot). "
     "`make test-unit` needs none of this."
 )
 
@@ -68,6 +68,19 @@ def need_root() -> None:
         raise CannotRunHereError(
             "You are not root; containers, mounts and networks need it. Try it with `sudo -H`.\n"
             + _INSTEAD
+        )
+
+
+def need_root_to_build() -> None:
+    """Refuse everybody but root where images are built without a Docker engine.
+
+    Raises:
+        CannotRunHereError: the caller is not root.
+    """
+    if os.geteuid() != 0:
+        raise CannotRunHereError(
+            "Images are built by a Docker engine, or by buildah as root; no engine answers and you "
+            "are not root. Try it with `sudo -HE`."
         )
 
 

@@ -1,6 +1,6 @@
 """Everything that a machine needs before a cluster can start: packages, Go, programs, Helm."""
 
-from batchai_devcluster import build, packages, pins, teardown, toolchain, traces
+from batchai_devcluster import build, packages, pins, preflight, teardown, toolchain, traces
 from batchai_devcluster.cgroups import Cgroups
 from batchai_devcluster.paths import Paths
 from batchai_devcluster.streaming import end_abandoned_work
@@ -31,6 +31,17 @@ def prepare(paths: Paths) -> None:
     build.ensure(paths, cgroups)
     ensure_helm(paths)
     build.drop_caches(paths)
+
+
+def ensure_builder(paths: Paths) -> None:
+    """Install what builds images without a Docker engine; nothing where a cluster of ours runs.
+
+    Raises:
+        CannotRunHereError: the caller is not root.
+    """
+    preflight.need_root_to_build()
+    packages.ensure(pins.BUILDERS)
+    toolchain.ensure_go(paths)
 
 
 def helm_is_built(paths: Paths) -> bool:

@@ -19,6 +19,8 @@ NAME = "batchai"
 NAMESPACE = "batchai-system"
 CHART = REPOSITORY / "charts" / "batchai-operator"
 PROFILE = CHART / "values-laptop.yaml"
+#: Label of Helm's own record, by which a release of ours is known from an operator in earnest.
+LABEL = "batchai.dev/installed-by=checkout"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class References:
 
 def ensure_images(paths: Paths, cluster: Provider) -> References:
     """Have the project's own images in every node."""
-    images = Images(paths, with_docker=cluster.name == "kind")
+    images = Images(paths, with_docker=cluster.with_docker)
     return References(
         operator=images.ensure("operator", cluster),
         launcher=images.ensure("launcher", cluster),
@@ -59,8 +61,14 @@ def install(
         The images used.
 
     Raises:
-        DevclusterError: the operator did not become ready; the message has its last log lines.
+        DevclusterError: the operator did not become ready; the message has its last log lines. Or
+            the cluster is the user's and so is the release in it.
     """
+    if not cluster.is_ours and _is_of_another(cluster):
+        raise DevclusterError(
+            f"There is a release {NAME} in {NAMESPACE} that was not installed from here, and its "
+            "values would be replaced. Upgrade it by its chart yourself, or remove it first."
+        )
     references = ensure_images(paths, cluster)
     preparing.ensure_helm(paths)
     values = {
@@ -78,19 +86,28 @@ def install(
                     "--install",
                     NAME,
                     CHART,
-                    f"--kubeconfig={paths.kubeconfig}",
                     f"--namespace={NAMESPACE}",
                     "--create-namespace",
+                    f"--labels={LABEL}",
                     f"--values={PROFILE}",
                     *_literals(values),
                     *(f"--set={name}={value}" for name, value in (more or {}).items()),
                     "--wait",
                     "--timeout=180s",
-                ]
+                ],
+                environment={"KUBECONFIG": cluster.kubeconfig},
             )
         except CommandError as error:
             raise DevclusterError(f"{error}\n{_why(cluster)}") from error
     return references
+
+
+def _is_of_another(cluster: Provider) -> bool:
+    """Tell whether somebody else installed the release that is there."""
+    words = ["get", "secrets", f"--namespace={NAMESPACE}", "--output=name"]
+    records = f"owner=helm,name={NAME}"
+    found = cluster.kubectl([*words, f"--selector={records}"]).strip()
+    return bool(found) and not cluster.kubectl([*words, f"--selector={records},{LABEL}"]).strip()
 
 
 def _literals(values: dict[str, str]) -> list[str]:

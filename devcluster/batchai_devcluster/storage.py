@@ -1,7 +1,8 @@
 """The verb `storage`: a storage account on the development cluster, and what it holds.
 
 cli.py registers it (`add_verbs`) and calls `up` at the end of its own `up`. With `CSI=none` in the
-environment nothing is deployed, and whoever runs the cluster brings the drivers.
+environment nothing is deployed, and whoever runs the cluster brings the drivers. That is also so on
+a cluster of the user's, unless `CSI=standin` asks for the stand-in.
 """
 
 import argparse
@@ -20,19 +21,49 @@ _IMAGES = ("storage", "azurite")
 _PLACE = "share/NAME[/PATH] or container/NAME[/PATH]"
 
 
-def is_wanted() -> bool:
-    """Tell whether the stand-in is to be deployed."""
-    return os.environ.get("CSI", "").lower() != "none"
+def is_wanted(cluster: provider.Provider) -> bool:
+    """Tell whether the stand-in is to be deployed and used.
+
+    Raises:
+        DevclusterError: `CSI` is neither none nor standin.
+    """
+    asked = os.environ.get("CSI", "").lower() or ("standin" if cluster.is_ours else "none")
+    if asked not in ("none", "standin"):
+        raise DevclusterError(f"CSI={asked} is unknown; there are CSI=none and CSI=standin.")
+    return asked == "standin"
 
 
 def up(paths: Paths, cluster: provider.Provider) -> None:
-    """Have the stand-in, Azurite and one account in a running cluster, unless `CSI=none`."""
-    if not is_wanted():
+    """Have the stand-in, Azurite and one account in a running cluster, if they are wanted.
+
+    Raises:
+        DevclusterError: the cluster is the user's and has other drivers, or no folder is named.
+    """
+    if not is_wanted(cluster):
         say("CSI=none: no storage drivers are deployed.")
         return
-    images = Images(paths, with_docker=cluster.name == "kind")
+    folder, labels = paths.storage, {}
+    if not cluster.is_ours:
+        if deploying.is_foreign(cluster):
+            say("The stand-in is there already; it is used as it is.")
+            return
+        folder, labels = _named_folder(), deploying.OURS
+    images = Images(paths, with_docker=cluster.with_docker)
     references = {name: images.ensure(name, cluster) for name in _IMAGES}
-    deploying.deploy(cluster, paths, references)
+    if cluster.is_ours:
+        folder.mkdir(parents=True, exist_ok=True)
+    deploying.deploy(cluster, folder, references, labels)
+
+
+def _named_folder() -> Path:
+    """Return the folder of a cluster of the user's in which shares and containers are kept."""
+    folder = Path(os.environ.get("CSI_FOLDER", ""))
+    if not folder.is_absolute():
+        raise DevclusterError(
+            "CSI=standin keeps shares and containers in one folder that all your nodes see; name "
+            "it, for example CSI_FOLDER=/mnt/nfs/batchai (any folder when there is one node)."
+        )
+    return folder
 
 
 def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -75,6 +106,12 @@ def _up(paths: Paths, chosen: argparse.Namespace) -> None:
     up(paths, _running(paths, chosen))
 
 
+def _kubectl(paths: Paths, chosen: argparse.Namespace) -> list[str]:
+    """Return how kubectl is called for the cluster."""
+    cluster = provider.choose(paths, chosen.provider)
+    return ["env", f"KUBECONFIG={cluster.kubeconfig}", str(paths.bin / "kubectl")]
+
+
 def _running(paths: Paths, chosen: argparse.Namespace) -> provider.Provider:
     cluster = provider.choose(paths, chosen.provider)
     problem = cluster.problem()
@@ -87,9 +124,9 @@ def _account(_paths: Paths, _chosen: argparse.Namespace) -> None:
     print(deploying.ACCOUNT)
 
 
-def _endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
+def _endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
     # An empty line means Azure's own: with other drivers the chart's value stays empty.
-    print(deploying.BLOB_ENDPOINT if is_wanted() else "")
+    print(deploying.BLOB_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:
@@ -105,21 +142,21 @@ def _secret(paths: Paths, chosen: argparse.Namespace) -> None:
 
 
 def _create(paths: Paths, chosen: argparse.Namespace) -> None:
-    copying.admin(paths, chosen.kind, "create", chosen.name)
+    copying.admin(_kubectl(paths, chosen), chosen.kind, "create", chosen.name)
 
 
 def _put(paths: Paths, chosen: argparse.Namespace) -> None:
-    copying.put(paths, chosen.local, chosen.place)
+    copying.put(_kubectl(paths, chosen), chosen.local, chosen.place)
 
 
 def _get(paths: Paths, chosen: argparse.Namespace) -> None:
-    copying.get(paths, chosen.place, chosen.local)
+    copying.get(_kubectl(paths, chosen), chosen.place, chosen.local)
 
 
 def _on_place(paths: Paths, chosen: argparse.Namespace) -> None:
-    print(copying.admin(paths, chosen.action, chosen.place), end="")
+    print(copying.admin(_kubectl(paths, chosen), chosen.action, chosen.place), end="")
 
 
 def _fault(paths: Paths, chosen: argparse.Namespace) -> None:
     seconds = [str(chosen.seconds)] if chosen.seconds else []
-    copying.admin(paths, "fault", chosen.share, chosen.kind, *seconds)
+    copying.admin(_kubectl(paths, chosen), "fault", chosen.share, chosen.kind, *seconds)

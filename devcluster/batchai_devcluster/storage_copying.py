@@ -13,27 +13,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from batchai_devcluster.errors import CommandError, DevclusterError
-from batchai_devcluster.paths import Paths
 from batchai_devcluster.progress import Progress
 from batchai_devcluster.storage_deploying import NAMESPACE
 
 _MEGABYTE = 1 << 20
 
 
-def admin(paths: Paths, *words: str) -> str:
-    """Run one command of the stand-in and return what it prints."""
-    command = _command(paths, words)
+def admin(kubectl: Sequence[str], *words: str) -> str:
+    """Run one command of the stand-in and return what it prints.
+
+    Args:
+        kubectl: how kubectl is called for the cluster.
+        words: the command.
+    """
+    command = _command(kubectl, words)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CommandError(["storage", *words], done.returncode, done.stderr)
     return done.stdout
 
 
-def put(paths: Paths, local: Path, place: str) -> None:
+def put(kubectl: Sequence[str], local: Path, place: str) -> None:
     """Copy a file or a tree.
 
     Args:
-        paths: where kubectl and the kubeconfig are.
+        kubectl: how kubectl is called for the cluster.
         local: a file, or a folder whose content goes below the place.
         place: `share/NAME[/PATH]` or `container/NAME[/PATH]`; for a file PATH is its new name, or
             a folder when it ends in `/` or is missing.
@@ -46,7 +50,7 @@ def put(paths: Paths, local: Path, place: str) -> None:
     progress = Progress(f"Copying {local.name} to {place}", max(total // _MEGABYTE, 1))
     words = ["put", place if local.is_dir() else _folder_of(place)]
     with subprocess.Popen(
-        _command(paths, words, takes_input=True), stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        _command(kubectl, words, takes_input=True), stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             _send(process, entries, progress)
@@ -63,7 +67,7 @@ def put(paths: Paths, local: Path, place: str) -> None:
     progress.finish(f"{len(entries)} file(s), {total / _MEGABYTE:.1f} MB")
 
 
-def get(paths: Paths, place: str, local: Path) -> None:
+def get(kubectl: Sequence[str], place: str, local: Path) -> None:
     """Copy a file, or a tree into a folder, out of a share or container.
 
     Raises:
@@ -74,7 +78,7 @@ def get(paths: Paths, place: str, local: Path) -> None:
     local.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=local.parent) as folder:
         with subprocess.Popen(
-            _command(paths, words), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            _command(kubectl, words), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             assert process.stdout is not None
             try:
@@ -94,11 +98,12 @@ def get(paths: Paths, place: str, local: Path) -> None:
     progress.finish(f"{progress.done} file(s)")
 
 
-def _command(paths: Paths, words: Sequence[str], *, takes_input: bool = False) -> list[str]:
+def _command(
+    kubectl: Sequence[str], words: Sequence[str], *, takes_input: bool = False
+) -> list[str]:
     options = ["--stdin"] if takes_input else []
     return [
-        str(paths.bin / "kubectl"),
-        f"--kubeconfig={paths.kubeconfig}",
+        *kubectl,
         f"--namespace={NAMESPACE}",
         "exec",
         *options,

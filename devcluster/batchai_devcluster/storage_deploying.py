@@ -10,13 +10,14 @@ import json
 import secrets
 import string
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import yaml
 
 from batchai_devcluster.errors import CommandError, DevclusterError
-from batchai_devcluster.paths import DEVCLUSTER, Paths
+from batchai_devcluster.paths import DEVCLUSTER
 from batchai_devcluster.progress import step
 
 NAMESPACE = "batchai-storage"
@@ -26,10 +27,12 @@ SECRET = f"azure-storage-account-{ACCOUNT}-secret"
 #: Azurite's address in the cluster; the chart's `blobEndpoint` has the same form.
 BLOB_ENDPOINT = f"http://azurite.{NAMESPACE}.svc.cluster.local:10000/{{account}}"
 DRIVERS = frozenset({"blob.csi.azure.com", "file.csi.azure.com"})
+#: Labels of the namespace where the cluster is not ours but the stand-in is, so that it can go.
+OURS = {"batchai.dev/provider": "kubeconfig"}
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
 _KEYS = "accounts"
-#: Seconds until everything must run; images are in the nodes already.
+#: Seconds until everything must run; images are in the nodes already, or pulled (they are small).
 _PATIENCE = 180
 
 
@@ -40,26 +43,81 @@ class Cluster(Protocol):
         """Run kubectl and return what it prints."""
 
 
-def deploy(cluster: Cluster, paths: Paths, images: dict[str, str]) -> None:
+def deploy(
+    cluster: Cluster, folder: Path, images: dict[str, str], labels: Mapping[str, str]
+) -> None:
     """Have everything in the cluster and ready; changes nothing that is there already.
 
     Args:
         cluster: the provider whose cluster runs.
-        paths: where the data of shares and containers lies.
+        folder: where the data of shares and containers lies on every node.
         images: references of the images `storage` and `azurite`.
+        labels: labels of the namespace.
 
     Raises:
         DevclusterError: it does not become ready; the message says what it waits for.
     """
     with step("Starting Azurite and the storage drivers' stand-in"):
-        paths.storage.mkdir(parents=True, exist_ok=True)
         key = find_key(cluster) or base64.b64encode(secrets.token_bytes(64)).decode()
-        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        name = {"name": NAMESPACE, "labels": dict(labels)}
+        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": name}
         objects: list[object] = [space, _accounts(key), credentials("default", key)]
-        for file in sorted(_MANIFESTS.glob("*.yaml")):
-            objects += yaml.safe_load_all(fill_in(file, paths, images))
-        _apply(cluster, objects)
+        _apply(cluster, [*objects, *_manifests(folder, images)])
         _wait(cluster)
+
+
+def is_foreign(cluster: Cluster) -> bool:
+    """Tell whether a stand-in is there that another provider deployed.
+
+    Raises:
+        DevclusterError: other drivers of the same names are there; the stand-in would break them.
+    """
+    if _is_there(cluster, f"namespace/{NAMESPACE}", OURS):
+        return False
+    if find_key(cluster) is not None:
+        return True
+    for driver in sorted(DRIVERS):
+        if _is_there(cluster, f"csidriver/{driver}"):
+            raise DevclusterError(
+                f"CSI=standin would take the place of {driver}, which this cluster has; "
+                "use CSI=none."
+            )
+    return False
+
+
+def remove(cluster: Cluster) -> bool:
+    """Remove the stand-in where it is labelled as ours; tell whether it was."""
+    if not _is_there(cluster, f"namespace/{NAMESPACE}", OURS):
+        return False
+    images = {"storage": "none", "azurite": "none"}
+    objects: list[object] = [credentials("default", ""), *_manifests(Path("/"), images)]
+    # The namespace goes last: with it goes the label that says whose all this is.
+    for part in (
+        yaml.safe_dump_all(objects),
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": NAMESPACE},
+            }
+        ),
+    ):
+        cluster.kubectl(["delete", "--ignore-not-found", "--filename=-"], stdin=part)
+    return True
+
+
+def _is_there(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None) -> bool:
+    """Tell whether an object is there and has the labels."""
+    found = cluster.kubectl(["get", name, "--ignore-not-found", "--output=json"])
+    if not found.strip():
+        return False
+    has = json.loads(found)["metadata"].get("labels") or {}
+    return (labels or {}).items() <= has.items()
+
+
+def _manifests(folder: Path, images: dict[str, str]) -> list[object]:
+    files = sorted(_MANIFESTS.glob("*.yaml"))
+    return [each for file in files for each in yaml.safe_load_all(fill_in(file, folder, images))]
 
 
 def find_key(cluster: Cluster) -> str | None:
@@ -91,12 +149,12 @@ def credentials(namespace: str, key: str) -> dict[str, object]:
     }
 
 
-def fill_in(file: Path, paths: Paths, images: dict[str, str]) -> str:
+def fill_in(file: Path, folder: Path, images: dict[str, str]) -> str:
     """Return a manifest with image references and the data folder in place."""
     return string.Template(file.read_text()).substitute(
         STORAGE_IMAGE=images["storage"],
         AZURITE_IMAGE=images["azurite"],
-        DATA=str(paths.storage),
+        DATA=str(folder),
     )
 
 

@@ -77,6 +77,8 @@ def stream(
                 with suppress(OSError):
                     group.rmdir()
                 cgroups.remove_top()
+            for pipe in filter(None, (process.stdout, process.stderr)):
+                pipe.close()
     if code != 0:
         raise CommandError(words, code, "\n".join(last))
 

@@ -1,5 +1,8 @@
 """`make demo`: the recipe TensorFlow-GPU-Distributed, on the cluster of `make up`.
 
+On a cluster of the user's with its own drivers (PROVIDER=kubeconfig), the account is the user's
+too: AZURE_BATCHAI_STORAGE_ACCOUNT names it, and README.md says what must be in it.
+
 Every step that matters is a command that a person could type, and is printed before it runs. A
 second run finds everything in place and takes the time of the training. Ctrl-C stops the demo and
 nothing else: the cluster and the job go on.
@@ -14,16 +17,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from batchai_devcluster import provider, release
+from batchai_devcluster import provider, release, storage
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import REPOSITORY, Paths
 from batchai_devcluster.progress import step
 
 HERE = Path(__file__).resolve().parent
-ACCOUNT = "batchaidev"
+STAND_IN = "batchaidev"
 """The storage account that `make up` leaves, with its Secret."""
+ACCOUNT = "AZURE_BATCHAI_STORAGE_ACCOUNT"
+"""The variable from which `batchai job create` takes the account."""
 CLUSTER = "nc6"
+NODES = 2
+"""Nodes of cluster.yaml, each with a GPU."""
 VENV = Path(sys.executable).parent
 FOLDERS = {"stdouterr": "logs", "MODEL": "checkpoints", "TENSORBOARD": "events for TensorBoard"}
 
@@ -37,23 +44,30 @@ class Demo:
 
     def __init__(self, paths: Paths, job: str) -> None:
         self.paths, self.job = paths, job
+        self.cluster = provider.choose(paths, provider.named())
+        self.has_stand_in = storage.is_wanted(self.cluster)
         # People may have another cluster in their environment; the demo means this one.
         self.environment = {
             **os.environ,
-            "KUBECONFIG": str(paths.kubeconfig),
+            "KUBECONFIG": self.cluster.kubeconfig,
             "PATH": f"{VENV}:{paths.bin}:{os.environ['PATH']}",
-            "AZURE_BATCHAI_STORAGE_ACCOUNT": ACCOUNT,
         }
+        if self.has_stand_in:
+            self.environment[ACCOUNT] = STAND_IN
 
     def run(self) -> bool:
         """Do it all and tell whether the job succeeded."""
         began = time.monotonic()
         title("1", "Operator, images, storage")
-        cluster = provider.choose(self.paths)
-        image = Images(self.paths, with_docker=cluster.name == "kind").ensure("tensorflow", cluster)
-        self.fill_storage()
+        self.check_nodes()
+        if not self.has_stand_in:
+            self.check_account()
+        images = Images(self.paths, with_docker=self.cluster.with_docker)
+        image = images.ensure("tensorflow", self.cluster)
+        if self.has_stand_in:
+            self.fill_storage()
         endpoint = self.tool("storage", "endpoint").strip()
-        release.install(self.paths, cluster, blob_endpoint=endpoint)
+        release.install(self.paths, self.cluster, blob_endpoint=endpoint)
         title("2", "The job: the recipe's job.json, with our image and fewer steps")
         self.show("kubectl", "apply", "-f", str((HERE / "cluster.yaml").relative_to(REPOSITORY)))
         self.submit(image)
@@ -66,10 +80,38 @@ class Demo:
         print(f"\nThis took {time.monotonic() - began:.0f} s.")
         return succeeded
 
+    def check_nodes(self) -> None:
+        """Refuse a cluster whose nodes offer too few GPUs; the job would wait for ever."""
+        offers = self.ask(
+            *("kubectl", "get", "nodes", "--output"),
+            r"jsonpath={.items[*].status.allocatable.nvidia\.com/gpu}",
+        )
+        if (able := sum(offer != "0" for offer in offers.split())) < NODES:
+            raise DemoFailedError(
+                f"the job takes {NODES} nodes that offer nvidia.com/gpu, and the cluster has {able}"
+            )
+
+    def check_account(self) -> None:
+        """Refuse when the user's own account is not named or has no Secret here."""
+        account = self.environment.get(ACCOUNT)
+        if not account:
+            raise DemoFailedError(
+                f"with CSI=none the job needs an account of yours: set {ACCOUNT} and do steps 1 "
+                f"and 2 of {HERE.relative_to(REPOSITORY)}/README.md; or take the stand-in, "
+                "CSI=standin"
+            )
+        secret = f"azure-storage-account-{account}-secret"
+        if not self.ask("kubectl", "get", "secret", secret, "--ignore-not-found", "--output=name"):
+            raise DemoFailedError(
+                f"there is no Secret {secret} in the namespace of the current context; "
+                f"step 2 of {HERE.relative_to(REPOSITORY)}/README.md makes it"
+            )
+
     def fill_storage(self) -> None:
         """Put the script on the share `scripts` and the digits into the container `data`."""
         with step("Putting script and data into the storage account"):
             self.tool("storage", "up")
+            self.tool("storage", "secret", self.namespace())
             for share in ("logs", "scripts"):
                 self.tool("storage", "share", "create", share)
             self.tool("storage", "container", "create", "data")
@@ -107,6 +149,11 @@ class Demo:
                 print(f"    {item['contentLength']:>9}  {item['name']}")
         return view["executionState"] == "succeeded" and bool(accuracy)
 
+    def namespace(self) -> str:
+        """Return the namespace of the current context, in which everything is made."""
+        column = "jsonpath={.contexts[0].context.namespace}"
+        return self.ask("kubectl", "config", "view", "--minify", "--output", column) or "default"
+
     def files(self, folder: str) -> list[dict[str, Any]]:
         """List one output directory."""
         listing = self.ask("batchai", "job", "file", "list", "-j", self.job, "-d", folder)
@@ -142,14 +189,16 @@ def title(number: str, text: str) -> None:
 
 def where_to_look(job: str) -> str:
     """Return what to type next."""
+    named = provider.named()
+    choice = "" if named == "auto" else f" PROVIDER={named}"
     return f"""
-Where to look next, after: eval "$(make -s env)"
+Where to look next, after: eval "$(make -s env{choice})"
   kubectl get baij,baic                        what there is
   kubectl describe baij {job}
   kubectl logs -l batchai.dev/job={job} -c job --prefix
   batchai job file list -j {job} -d MODEL -o table
   make demo                                    another run, in a minute or so
-  make down                                    remove the cluster without trace"""
+  make down                                    remove the cluster, unless it is yours"""
 
 
 def main() -> int:

@@ -77,6 +77,10 @@ class Buildah:
         target = f"oci-archive:{archive}:{reference}"
         self.call("push", "--quiet", "--disable-compression", reference, target)
 
+    def push(self, built: str, reference: str, on_line: Callable[[str], None]) -> None:
+        """Push an image to a registry, with buildah's own credentials (`buildah login`)."""
+        self.stream("push", built, f"docker://{reference}", on_line=on_line)
+
     def remove(self, reference: str) -> None:
         """Remove an image and what only it uses."""
         self.call("rmi", "--force", reference)

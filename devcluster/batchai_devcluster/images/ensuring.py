@@ -1,11 +1,11 @@
-"""Builds an image when its sources have changed, and sees that every node has it."""
+"""Builds an image when its sources have changed, and sees that every node has it or can pull it."""
 
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Protocol
 
-from batchai_devcluster import docker
+from batchai_devcluster import docker, preparing
 from batchai_devcluster.images import sources, table
 from batchai_devcluster.images.bases import Bases
 from batchai_devcluster.images.buildah import Buildah
@@ -15,7 +15,11 @@ from batchai_devcluster.progress import step
 
 
 class Nodes(Protocol):
-    """The cluster as far as images matter; both providers are one."""
+    """The cluster as far as images matter; every provider is one."""
+
+    @property
+    def registry(self) -> str:
+        """Where nodes pull from; empty when images are loaded into them."""
 
     def lacks_image(self, reference: str) -> bool:
         """Tell whether a node lacks an image."""
@@ -35,16 +39,20 @@ class Images:
         self.bases = Bases(paths, self.buildah)
 
     def ensure(self, name: str, nodes: Nodes) -> str:
-        """Have an image built and in every node; return its full reference."""
+        """Have an image built and in every node, or where nodes pull; return its full reference."""
         image = table.find(name)
-        reference = sources.reference(image)
+        built = sources.reference(image)
+        reference = sources.reference(image, nodes.registry)
         if not nodes.lacks_image(reference):
             return reference
         with locked(self.paths.lock("images"), "building an image"):
             # Another run may have done it while this one waited for the lock.
             if nodes.lacks_image(reference):
-                self._build(image, reference)
-                self._load(image, reference, nodes)
+                self._build(image, built)
+                if nodes.registry:
+                    self._push(built, reference)
+                else:
+                    self._load(image, reference, nodes)
         return reference
 
     def build(self, name: str) -> str:
@@ -65,6 +73,8 @@ class Images:
         builder_has = docker.has if self.with_docker else self.buildah.has
         if builder_has(reference):
             return
+        if not self.with_docker:
+            preparing.ensure_builder(self.paths)
         self.buildah.tidy()
         with (
             step(f"Building the image {image.name}") as progress,
@@ -88,6 +98,14 @@ class Images:
                 on_line=progress.note,
             )
             self.buildah.forget_older(reference)
+
+    def _push(self, built: str, reference: str) -> None:
+        """Push an image; it is kept here, because this machine does not ask who else has it."""
+        with step(f"Pushing {reference}") as progress:
+            if self.with_docker:
+                docker.push(built, reference, self.paths, progress.note)
+            else:
+                self.buildah.push(built, reference, progress.note)
 
     def _load(self, image: table.Image, reference: str, nodes: Nodes) -> None:
         archive = self.paths.images / "archives" / f"{image.name}.tar"

@@ -43,9 +43,10 @@ def tag(image: Image) -> str:
     return digest.hexdigest()[:12]
 
 
-def reference(image: Image) -> str:
-    """Return the image's full reference."""
-    return f"{image.repository}:{tag(image)}"
+def reference(image: Image, registry: str = "") -> str:
+    """Return the image's full reference, below a registry or as it is called where it is built."""
+    repository = f"{registry}/{image.name}" if registry else image.repository
+    return f"{repository}:{tag(image)}"
 
 
 def stage(image: Image, paths: Paths, folder: Path) -> Path:

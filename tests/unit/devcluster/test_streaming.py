@@ -40,6 +40,14 @@ def test_a_program_runs_without_a_control_group(error):
         stream(["/bin/sh", "-c", "exit 3"], lines.append, cgroups=Refused(error))
 
 
+def test_a_program_that_fails_leaves_no_pipe_open():
+    before = sorted(Path("/proc/self/fd").iterdir())
+    # The error holds the frame, so that nothing is closed by chance.
+    with pytest.raises(CommandError) as kept:
+        stream(["/bin/sh", "-c", "exit 3"], print, cgroups=Refused(REFUSALS[0]))
+    assert sorted(Path("/proc/self/fd").iterdir()) == before, kept
+
+
 def test_an_interruption_ends_what_the_program_started():
     """The grandchild sleeps for an hour; who interrupts must not leave it behind."""
 
