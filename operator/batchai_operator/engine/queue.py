@@ -2,8 +2,9 @@
 
 Made and fed by the controller. kopf's handlers neither retry nor persist, so this does: a key that
 failed comes back later and later, a key that changed while it was worked on comes back at once. A
-key that changes during its pause is looked at too, and when that fails the pause goes on: news makes
-more tries, not longer pauses. It knows nothing about what a key stands for, and holds nothing that could not be rebuilt.
+key that changes during its pause is looked at too, and when that fails the pause goes on: news
+makes more tries, not longer pauses. It knows nothing about what a key stands for, and holds nothing
+that could not be rebuilt.
 """
 
 import asyncio
