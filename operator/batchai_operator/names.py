@@ -51,6 +51,15 @@ ATTEMPT_LABEL = f"{GROUP}/attempt"
 COMPONENT_LABEL = f"{GROUP}/component"
 """`node` for the Pods of a running job, `reader` for the Pods that read files afterwards."""
 
+SHARED_COMPONENT = "volume"
+"""`COMPONENT_LABEL` of the PersistentVolumes and claims that jobs of a namespace share."""
+
+SHARED_PREFIX = "bai-"
+"""How the names of those PersistentVolumes and claims begin."""
+
+SOURCE_ANNOTATION = f"{GROUP}/source"
+"""On those: what is mounted, for people."""
+
 RESOURCE_GROUP_ANNOTATION = f"{GROUP}/resource-group"
 """On a Namespace: the resource group's name in output paths, instead of the namespace's."""
 
