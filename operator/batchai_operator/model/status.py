@@ -12,7 +12,9 @@ from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 
-_BY_TYPE: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+BY_TYPE: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+"""List of conditions, one of each type."""
+
 _BY_INDEX: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["index"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
@@ -155,7 +157,7 @@ class JobStatus(Model):
     message: str | None = None
     """What is going on and why, in one line."""
 
-    conditions: tuple[Condition, ...] = Field((), json_schema_extra=_BY_TYPE)
+    conditions: tuple[Condition, ...] = Field((), json_schema_extra=BY_TYPE)
     """`Ready`, `Stalled`, `Complete`, `Failed`, `Suspended` and warnings."""
 
 
@@ -214,5 +216,5 @@ class ClusterStatus(Model):
     message: str | None = None
     """What is going on and why, in one line."""
 
-    conditions: tuple[Condition, ...] = Field((), json_schema_extra=_BY_TYPE)
+    conditions: tuple[Condition, ...] = Field((), json_schema_extra=BY_TYPE)
     """`Ready` in the steady state, `Stalled` when help is needed."""
