@@ -17,7 +17,13 @@ from weakref import WeakValueDictionary
 from batchai_operator.engine.cache import Key, job_of
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
-from batchai_operator.planner.claims import SHARED_LABELS, SharedVolume, is_shared, is_shared_name
+from batchai_operator.planner.claims import (
+    SHARED_LABELS,
+    SharedVolume,
+    is_shared,
+    is_shared_name,
+    shared_claims,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +75,7 @@ class ClaimUses:
 
     def see_pod(self, pod: Object) -> None:
         """Note the claims that a job's Pod mounts; its job's status may not tell them yet."""
-        owner = job_of(pod)
-        volumes = (pod.get("spec") or {}).get("volumes") or ()
-        found = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in volumes]
-        shared = [name for name in found if name and is_shared_name(name)]
+        owner, shared = job_of(pod), shared_claims(pod)
         if owner is not None and shared:
             self.add(owner[1], owner[0], shared)
 

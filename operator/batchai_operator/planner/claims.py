@@ -24,7 +24,7 @@ SHARED_LABELS = {
 """Labels of every PersistentVolume and claim that we make."""
 
 _CAPACITY = "1Gi"
-_NAMESPACE_LENGTH = 40
+_NAMESPACE_LENGTH = 38
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,13 @@ def shared_volume(source: Source, namespace: str) -> SharedVolume:
 def is_shared_name(name: str) -> bool:
     """Tell whether a claim may be one of ours; its labels decide."""
     return name.startswith(names.SHARED_PREFIX)
+
+
+def shared_claims(pod: Object) -> list[str]:
+    """Return the names of the claims of a Pod that may be ours."""
+    volumes = (pod.get("spec") or {}).get("volumes") or ()
+    found = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in volumes]
+    return [name for name in found if name and is_shared_name(name)]
 
 
 def is_shared(obj: Object) -> bool:

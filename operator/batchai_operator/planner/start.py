@@ -24,7 +24,8 @@ from batchai_operator.planner.build import (
     make_build,
     storage_notes,
 )
-from batchai_operator.planner.facts import JobFacts
+from batchai_operator.planner.claims import shared_claims
+from batchai_operator.planner.facts import JobFacts, Object
 from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.forms import Place
 from batchai_operator.planner.observed import Observed, attempt_of
@@ -33,9 +34,9 @@ from batchai_operator.planner.pods import meeting_children, node_pod
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
-from batchai_operator.planner.specs import cluster_spec
+from batchai_operator.planner.specs import cluster_spec, job_spec
 from batchai_operator.planner.status import Report
-from batchai_operator.planner.volumes import Mount, plan_volumes
+from batchai_operator.planner.volumes import Mount, claims_of, plan_volumes
 from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
 
 SECRET_PATIENCE_SECONDS = 15.0
@@ -151,6 +152,22 @@ def _place(facts: JobFacts) -> Place:
     return Place(facts.job["metadata"]["namespace"], facts.file_servers)
 
 
+def unwritten_claims(facts: JobFacts) -> list[Object] | None:
+    """Return the claims of a job's Pods by field, if its status does not tell them.
+
+    That is so after a crash between the Pods and the first status.
+    """
+    pods = [pod for pod in facts.pods if shared_claims(pod)]
+    if not pods or (facts.job.get("status") or {}).get("volumeClaims"):
+        return None
+    try:
+        mounts = job_mounts_of(facts, job_spec(facts.job))
+    except ValidationError:
+        return None
+    mounted = {name for pod in pods for name in shared_claims(pod)}
+    return [claim for claim in claims_of(mounts) if claim["claimName"] in mounted] or None
+
+
 def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequence[int]) -> Start:
     notes = storage_notes(build)
     problem = check_secrets(build, facts.secrets)
@@ -166,7 +183,7 @@ def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequenc
     pods = tuple(node_pod(build, index) for index in missing)
     volumes = build.volumes
     waiting = _waiting(basic, "Scheduling", SCHEDULING)
-    report = replace(waiting, notes=notes, claims=volumes.claims)
+    report = replace(waiting, notes=notes, claims=claims_of(volumes.mounts))
     children = (*meeting_children(build, facts.new_key), *pods)
     return Start(report, JobPlan(shared=volumes.shared, create=children))
 

@@ -8,7 +8,7 @@ mounted twice, whatever fields they stand in.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchai_operator import names
@@ -81,12 +81,10 @@ class Volumes:
     shared: tuple[SharedVolume, ...] = ()
     awaited: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def claims(self) -> list[Object]:
-        """The claims by field, as they stand in the job's status."""
-        return [
-            {"field": mount.field, "claimName": mount.claim} for mount in self.mounts if mount.claim
-        ]
+
+def claims_of(mounts: Iterable[Mount]) -> list[Object]:
+    """Return the claims of our making by field, as they stand in the job's status."""
+    return [{"field": mount.field, "claimName": mount.claim} for mount in mounts if mount.claim]
 
 
 def plan_volumes(
