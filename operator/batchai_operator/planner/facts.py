@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from batchai_operator.planner.fileservers import FileServers
 from batchai_operator.settings import Settings
 
 Object = dict[str, Any]
@@ -124,6 +125,7 @@ class JobFacts:
         now: the time.
         gone: Pods of the job that do not exist any more and were seen to end.
         refusal: set when children of this very plan have just been refused.
+        file_servers: where the file servers of the job's namespace are, those that are ready.
     """
 
     job: Object
@@ -139,6 +141,7 @@ class JobFacts:
     now: datetime
     gone: tuple[Object, ...] = ()
     refusal: Refusal | None = None
+    file_servers: FileServers = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,3 +159,26 @@ class ClusterFacts:
     jobs: tuple[Object, ...]
     settings: Settings
     now: datetime
+
+
+@dataclass(frozen=True)
+class FileServerFacts:
+    """All that the plan of a file server depends on; what runs it is None when it is not there.
+
+    Attributes:
+        server: the BatchAIFileServer.
+        claim: the claim that holds its files.
+        service: the Service before its Pod.
+        deployment: the Deployment of its Pod.
+        settings: of the operator.
+        now: the time.
+        refusal: why the API server has just refused what the plan would make; empty otherwise.
+    """
+
+    server: Object
+    claim: Object | None
+    service: Object | None
+    deployment: Object | None
+    settings: Settings
+    now: datetime
+    refusal: str = ""
