@@ -58,6 +58,15 @@ COMPONENT_LABEL = f"{GROUP}/component"
 FILE_SERVER_LABEL = f"{GROUP}/file-server"
 """Object name of the file server that a Pod, Service or claim belongs to."""
 
+SHARED_COMPONENT = "volume"
+"""`COMPONENT_LABEL` of the PersistentVolumes and claims that jobs of a namespace share."""
+
+SHARED_PREFIX = "bai-"
+"""How the names of those PersistentVolumes and claims begin."""
+
+SOURCE_ANNOTATION = f"{GROUP}/source"
+"""On those: what is mounted, for people."""
+
 RESOURCE_GROUP_ANNOTATION = f"{GROUP}/resource-group"
 """On a Namespace: the resource group's name in output paths, instead of the namespace's."""
 

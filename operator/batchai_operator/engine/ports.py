@@ -41,6 +41,7 @@ DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
 EVENTS = Resource("v1", "events", "Event")
 NODES = Resource("v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
+PERSISTENT_VOLUMES = Resource("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
 
 

@@ -99,6 +99,17 @@ class JobNode(Model):
     """Phase of the Pod."""
 
 
+class VolumeClaim(Model):
+    """A claim by which a volume of the job is mounted."""
+
+    field: str
+    """The volume, such as `mountVolumes.fileServers[0]`."""
+
+    claim_name: str
+    """PersistentVolumeClaim of the namespace; the operator removes it when no job is left that
+    names it."""
+
+
 class JobStatus(Model):
     """State of a job (spec 2.5, 2.10)."""
 
@@ -136,6 +147,9 @@ class JobStatus(Model):
 
     nodes: tuple[JobNode, ...] = Field((), json_schema_extra=_BY_INDEX)
     """Nodes of the current or last attempt."""
+
+    volume_claims: tuple[VolumeClaim, ...] = Field((), json_schema_extra=_ATOMIC)
+    """Volumes that are mounted by claims of the operator's making."""
 
     execution_info: ExecutionInfo | None = None
     """How the job ran."""

@@ -125,7 +125,7 @@ class JobFacts:
         now: the time.
         gone: Pods of the job that do not exist any more and were seen to end.
         refusal: set when children of this very plan have just been refused.
-        file_servers: where the file servers of the job's namespace are, those that are ready.
+        file_servers: endpoints of the namespace's file servers that are ready.
     """
 
     job: Object
