@@ -24,7 +24,7 @@ from batchai_operator.planner.fileserver_children import (
     service,
 )
 from batchai_operator.planner.plan import Event, FileServerPlan
-from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.reasons import explain, last_reason
 from batchai_operator.planner.specs import file_server_spec
 from batchai_operator.planner.times import parse, render
 
@@ -106,7 +106,7 @@ def _state(facts: FileServerFacts) -> str:
     return str((facts.server.get("status") or {}).get("provisioningState") or "creating")
 
 
-def _told(  # noqa: PLR0913 (what a status says)
+def _told(
     facts: FileServerFacts,
     state: str,
     reason: str,
@@ -139,9 +139,8 @@ def _told(  # noqa: PLR0913 (what a status says)
     status["conditions"] = merge_conditions(
         old.get("conditions") or (), conditions, generation=metadata.get("generation"), at=facts.now
     )
-    before = next((c for c in old.get("conditions") or () if c.get("type") == "Ready"), {})
     events: tuple[Event, ...] = ()
-    if before.get("reason") != reason:
+    if last_reason(facts.server) != reason:
         events = (Event("Warning" if is_stalled else "Normal", reason, message),)
     return FileServerPlan(
         status=None if status == old else status,

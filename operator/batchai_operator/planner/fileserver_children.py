@@ -8,17 +8,20 @@ import hashlib
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
 from batchai_operator import names
 from batchai_operator.model.fileserver import FileServerSpec
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.specs import file_server_spec
 from batchai_operator.settings import Settings
 
 EXPORT = "/data"
 """What the server exports; images/fileserver/ganesha.conf says the same."""
 
 PORTS = {"nfs": 2049, "mountd": 20048}
-"""TCP ports of the server: version 4 needs the first alone. Nothing tells version 3 of the second, so
-its clients name it (`mountport=20048`)."""
+"""TCP ports of the server: version 4 needs the first alone. Nothing tells version 3 of the second,
+so its clients name it (`mountport=20048`)."""
 
 _FOLDER = "/export"
 _PLAN_ANNOTATION = f"{names.GROUP}/plan"
@@ -53,6 +56,18 @@ def claim_name(server: Object, spec: FileServerSpec) -> str:
     return named or child_name(server)
 
 
+def used_claim(server: Object) -> str | None:
+    """Return the name of the claim that a file server keeps its files on, as far as it says.
+
+    None when the operator runs nothing: the server exists already, or the spec makes no sense.
+    """
+    try:
+        spec = file_server_spec(server)
+    except ValidationError:
+        return None
+    return None if spec.nfs is not None else claim_name(server, spec)
+
+
 def claim(server: Object, spec: FileServerSpec) -> Object:
     """Return the claim of a file server that names none."""
     body: dict[str, Any] = {
@@ -85,7 +100,7 @@ def service(server: Object) -> Object:
 
 
 def deployment(server: Object, spec: FileServerSpec, settings: Settings) -> Object:
-    """Return the Deployment of one Pod, which ends before another begins: one writer on the claim."""
+    """Return the Deployment of one Pod, which ends before another begins."""
     body: dict[str, Any] = {
         "replicas": 1,
         "strategy": {"type": "Recreate"},
