@@ -25,6 +25,8 @@ ACCOUNT = "batchaidev"
 SECRET = f"azure-storage-account-{ACCOUNT}-secret"
 #: Azurite's address in the cluster; the chart's `blobEndpoint` has the same form.
 BLOB_ENDPOINT = f"http://azurite.{NAMESPACE}.svc.cluster.local:10000/{{account}}"
+#: Azure Files' REST, as far as making a share; the SDK knows no account in the path.
+FILE_ENDPOINT = f"http://files.{NAMESPACE}.svc.cluster.local:10004"
 DRIVERS = frozenset({"blob.csi.azure.com", "file.csi.azure.com"})
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
