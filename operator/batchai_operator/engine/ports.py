@@ -38,6 +38,7 @@ SECRETS = Resource("v1", "secrets", "Secret")
 EVENTS = Resource("v1", "events", "Event")
 NODES = Resource("v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
+CLAIMS = Resource("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
 
 
@@ -220,6 +221,26 @@ class Cluster(ObjectStore, Commands, Protocol):
     @property
     def default_namespace(self) -> str:
         """Namespace of the kubeconfig's context, or of the Pod that this process runs in."""
+        ...
+
+
+class StorageAccount(Protocol):
+    """The storage account that was given to the operator for auto-storage."""
+
+    def credentials(self) -> tuple[str, str]:
+        """Return its name and key, as they are now.
+
+        Raises:
+            StorageError: none was given, or half of one.
+        """
+        ...
+
+    async def ensure(self, share: str, container: str) -> None:
+        """Make a share and a container unless they are there; never longer than a minute.
+
+        Raises:
+            StorageError: the account refuses or does not answer; what was made stays.
+        """
         ...
 
 
