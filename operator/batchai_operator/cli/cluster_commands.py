@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
+from batchai_operator.cli.account import chosen_account
 from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount
+from batchai_operator.cli.completion import ExtraMounts
 from batchai_operator.cli.jobfile import Document, read_document
 from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
@@ -110,7 +111,7 @@ def create(
     if user_name or ssh_key or password or generate_ssh_keys:
         warn("Nodes have no administrator's account here; access is by `kubectl exec`.")
     flags = ClusterFlags(vm_size, vm_priority, target, minimum, maximum, image)
-    account = StorageAccount(storage_account_name, storage_account_key)
+    account = chosen_account(storage_account_name, storage_account_key)
     mounts = ExtraMounts(afs_name, afs_mount_path, bfs_name, bfs_mount_path, nfs, nfs_mount_path)
 
     async def work(kube: Cluster) -> Object:

@@ -11,7 +11,8 @@ import click
 import yaml
 
 from batchai_operator.cli import options
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount
+from batchai_operator.cli.account import chosen_account
+from batchai_operator.cli.completion import ExtraMounts
 from batchai_operator.cli.file_commands import file_group
 from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.oldshape import id_segment, job_view
@@ -100,7 +101,7 @@ def create(
             read_document(config_file, JOB_KIND),
             JobKey(namespace, workspace, experiment, name),
             cluster,
-            StorageAccount(storage_account_name, storage_account_key),
+            chosen_account(storage_account_name, storage_account_key),
             mounts,
             suffix=secrets.token_hex(3),
         )
