@@ -248,7 +248,7 @@ def test_members_that_are_null_are_not_sent(kube, batchai, write):
 @pytest.mark.parametrize(
     ("change", "flags", "code", "complaint"),
     [
-        ({}, "", 1, "set AZURE_BATCHAI_STORAGE_ACCOUNT"),
+        ({}, "", 1, "AZURE_BATCHAI_STORAGE_ACCOUNT or storage_account"),
         ({}, f"{ACCOUNT} -c nowhere", 3, "ClusterNotFound: The specified cluster nowhere is not"),
         ({}, f"{ACCOUNT} -n old", 1, "A job with given name already exists: old"),
         ({}, f"{ACCOUNT} -n a/b", 2, "'a/b' is not a name"),
