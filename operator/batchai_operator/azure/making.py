@@ -24,7 +24,8 @@ from azure.storage.fileshare.aio import ShareServiceClient
 from batchai_operator.errors import StorageError
 
 _PATIENCE: dict[str, Any] = {
-    "retry_total": 1,
+    # The SDK would wait for 15 s before a second try, and the engine's queue for 0.2.
+    "retry_total": 0,
     "connection_timeout": 5,
     "read_timeout": 15,
     "logging_enable": False,

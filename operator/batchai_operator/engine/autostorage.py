@@ -13,7 +13,6 @@ from batchai_operator.engine.cache import Cache, Key, name_of
 from batchai_operator.engine.ports import CLAIMS, SECRETS, Object, ObjectStore, StorageAccount
 from batchai_operator.engine.queue import WorkQueue
 from batchai_operator.errors import (
-    BatchAIError,
     ForbiddenError,
     NotFoundError,
     RejectedError,
@@ -107,9 +106,8 @@ class AutoStorage:
         except StorageError as error:
             self._note(key, cluster, AutoStorageFacts(None, error.reason, _sentence(error)))
             raise
-        except BatchAIError as error:
-            self._note(key, cluster, AutoStorageFacts(None, "Unavailable", _sentence(error)))
-            raise
+        # An API server that is away, or another cluster's pass that was faster, says nothing of
+        # storage; the queue tries again.
         self._note(key, cluster, found)
         return again
 
@@ -184,4 +182,5 @@ def _encoded(value: str) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    return str(error).rstrip(".") + "."
+    text = str(error)
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -117,17 +117,13 @@ async def test_what_the_account_says_is_told(account, folder, status, code, reas
     assert code in str(found)
 
 
-async def test_a_busy_account_names_the_time(account, folder, monkeypatch):
+async def test_a_busy_account_names_the_time(account, folder):
     account.refuse = lambda *_: (503, "ServerBusy", {"Retry-After": "17"})
-    breathe = asyncio.sleep
-    monkeypatch.setattr(asyncio, "sleep", lambda _: breathe(0))
     found = await reason_of(folder, account.port)
     assert (found.reason, found.retry_after) == ("StorageThrottled", 17)
 
 
-async def test_nobody_answers(account, folder, unused_tcp_port, monkeypatch):
-    breathe = asyncio.sleep
-    monkeypatch.setattr(asyncio, "sleep", lambda _: breathe(0))
+async def test_nobody_answers(account, folder, unused_tcp_port):
     found = await reason_of(folder, unused_tcp_port)
     assert found.reason == "StorageUnreachable"
     assert "account's name" in str(found)

@@ -3,7 +3,12 @@
 import pytest
 
 from batchai_operator.engine.ports import CLAIMS, CLUSTERS, SECRETS
-from batchai_operator.errors import ForbiddenError, StorageError
+from batchai_operator.errors import (
+    ConflictError,
+    ForbiddenError,
+    StorageError,
+    UnavailableError,
+)
 from batchai_operator.settings import AutoStorageSettings
 from unit.engine.world import SETTINGS, World
 
@@ -135,6 +140,23 @@ async def test_a_quota_is_told_and_a_lost_claim_too():
     world.controller.auto_storage.queue.add(("ns", "c"))
     await world.settle()
     assert ready(world) == ("False", "ClaimLost")
+
+
+@pytest.mark.parametrize("error", [ConflictError("exists"), UnavailableError("away")])
+async def test_what_the_api_server_says_in_passing_is_nothing_about_storage(error):
+    world = await a_world(CLASSES)
+    assert ready(world) == ("True", "NotBoundYet")
+    world.store.remove(CLAIMS, "batchaishare")
+    world.store.refuse = lambda _, resource, __: error if resource == CLAIMS else None
+    queue = world.controller.auto_storage.queue
+    queue.add(("ns", "c"))
+    await world.settle()
+    assert (queue.retrying, ready(world)) == (1, ("True", "NotBoundYet"))
+    world.store.refuse = lambda *_: None
+    queue.add(("ns", "c"))
+    await world.settle()
+    assert queue.retrying == 0
+    assert len(world.store.all(CLAIMS)) == 2
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, ACCOUNT])
