@@ -160,7 +160,16 @@ def create(
         await commands.check_free(kube, namespace, name)
         await kube.create(CLUSTERS, built.cluster, strict=True, dry_run=True)
         await put_secrets(kube, namespace, built.secrets, warn)
-        return await kube.create(CLUSTERS, built.cluster, strict=True)
+        made = await kube.create(CLUSTERS, built.cluster, strict=True)
+        if not made["spec"].get("autoStorage"):
+            return made
+        made = await commands.until_storage_told(kube, made)
+        told = commands.storage_condition(made)
+        if told is None:
+            warn("The cluster is stored, but no operator has looked at it yet. Is it running?")
+        elif told["status"] != "True":
+            warn(f"No job can start yet: {told['message']}")
+        return made
 
     show(cluster_view(session.run(work)), form, COLUMNS)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.planner.autostorage import PREPARING, READY
 from batchai_operator.planner.naming import cluster_object_name
 
 _GONE_SECONDS = 120.0
+_STORAGE_SECONDS = 20.0
 _POLL_SECONDS = 0.5
 
 
@@ -55,6 +57,32 @@ async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
 def batch_ai_name(cluster: Object) -> str:
     """Return the name by which Batch AI, and with it every job, knows a cluster."""
     return str((cluster.get("spec") or {}).get("name") or cluster["metadata"]["name"])
+
+
+async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
+    """Wait for the operator's word on a new cluster's auto-storage, as the old command line did.
+
+    Args:
+        store: the API server.
+        cluster: the BatchAICluster.
+
+    Returns:
+        The cluster as it is then; its condition says whether storage is there.
+    """
+    metadata = cluster["metadata"]
+    for _ in range(int(_STORAGE_SECONDS / _POLL_SECONDS)):
+        told = storage_condition(cluster)
+        if told is not None and told.get("reason") != PREPARING.reason:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+        cluster = await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
+    return cluster
+
+
+def storage_condition(cluster: Object) -> Object | None:
+    """Return a cluster's condition on its auto-storage, None while there is none."""
+    found = (cluster.get("status") or {}).get("conditions") or ()
+    return next((each for each in found if each.get("type") == READY), None)
 
 
 async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, Any]) -> Object:

@@ -49,11 +49,29 @@ def volumes(spec):
     return spec["nodeSetup"]["mountVolumes"]
 
 
-def test_auto_storage_is_a_wish_for_the_operator(create, kube):
-    spec, told = create("--use-auto-storage")
+@pytest.mark.parametrize(
+    ("status", "reason", "told"),
+    [
+        ("True", "Ready", ""),
+        ("False", "NotConfigured", "No job can start yet: Ask somebody."),
+        ("False", "Preparing", "No job can start yet: Ask somebody."),
+        ("", "", "no operator has looked at it yet"),
+    ],
+)
+def test_auto_storage_is_a_wish_for_the_operator(create, kube, status, reason, told):
+    condition = {"type": "AutoStorageReady", "status": status, "reason": reason}
+    condition["message"] = "Ask somebody."
+
+    def operator(thing):
+        if thing["kind"] == "BatchAICluster" and status:
+            thing["status"] = {"conditions": [condition]}
+
+    kube.on_get = operator
+    spec, said = create("--use-auto-storage")
     assert spec["autoStorage"] is True
     assert "nodeSetup" not in spec
-    assert (told, kube.names("secrets")) == ("", [])
+    assert told in said if told else said == ""
+    assert kube.names("secrets") == []
 
 
 def test_auto_storage_combines_with_other_mounts(create):
