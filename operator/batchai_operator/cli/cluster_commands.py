@@ -11,6 +11,7 @@ from batchai_operator.cli.account import chosen_account
 from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
 from batchai_operator.cli.completion import ExtraMounts
 from batchai_operator.cli.jobfile import Document, read_document
+from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show, warn
@@ -159,6 +160,8 @@ def create(
             warn(warning)
         await commands.check_free(kube, namespace, name)
         await kube.create(CLUSTERS, built.cluster, strict=True, dry_run=True)
+        volumes = (built.cluster["spec"].get("nodeSetup") or {}).get("mountVolumes")
+        await warn_of_missing_keys(kube, namespace, volumes, built.secrets)
         await put_secrets(kube, namespace, built.secrets, warn)
         made = await kube.create(CLUSTERS, built.cluster, strict=True)
         if not made["spec"].get("autoStorage"):
