@@ -221,6 +221,16 @@ def test_auto_storage_by_an_account(
     assert batchai("job", "file", "stream", "-j", "last", "-f", "stdout.txt") == b"hello\n1\n"
 
 
+def test_the_operator_tells_nobody_the_key(api: Api, account_key: str) -> None:
+    """Runs after the account was given: neither its name in a path nor an error brings it along."""
+    labels = "app.kubernetes.io/instance=batchai"
+    (pod,) = api.list("pods", RELEASE_NAMESPACE, labels=labels)
+    text = api.logs(pod["metadata"]["name"], RELEASE_NAMESPACE, "operator").decode()
+    assert "batchaishare" in text
+    assert account_key not in text
+    assert "SharedKey" not in text
+
+
 def test_storage_that_is_away_is_told_and_found_again(
     scene: Scene, batchai: Batchai, kubectl: Kubectl
 ) -> None:

@@ -142,6 +142,14 @@ def test_the_network_policy_is_opt_in(render):
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
+def test_the_network_policy_lets_the_operator_reach_its_storage_account(render):
+    account = ("autoStorage.backend=account", "autoStorage.account.secret=box")
+    ports = ("networkPolicy.enabled=true", "networkPolicy.apiServerPorts={6443}")
+    for values, expected in ((ports, {53, 6443}), ((*ports, *account), {53, 443, 6443})):
+        egress = render(*values)["NetworkPolicy", NAME]["spec"]["egress"]
+        assert {port["port"] for rule in egress for port in rule["ports"]} == expected
+
+
 def test_crds_stay_when_the_release_goes(render):
     crds = {name: thing for (kind, name), thing in render().items() if kind.startswith("CustomRes")}
     assert set(crds) == {"batchaijobs.batchai.dev", "batchaiclusters.batchai.dev"}

@@ -174,3 +174,24 @@ async def test_without_a_back_end_for_the_namespace_nobody_is_asked(settings):
     assert world.account.looks == 0
     found = world.store.one(CLUSTERS, "c", cluster["metadata"]["namespace"])
     assert found["status"]["conditions"][0]["reason"] == "AutoStorageNotReady"
+
+
+@pytest.mark.parametrize("settings", [ACCOUNT, CLASSES])
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize("number", range(1, 7))
+async def test_a_death_at_any_write_leaves_no_second_of_anything(settings, number, after_effect):
+    world = World(settings)
+    world.cluster(autoStorage=True)
+    world.job(stdOutErrPathPrefix="$AZ_BATCHAI_MOUNT_ROOT/autoafs")
+    world.store.fail_at, world.store.fail_after_effect = number, after_effect
+    await world.start()
+    for _ in range(2):
+        await world.settle()
+    assert world.store.write_number >= number, "the write that was to fail has happened"
+    await world.restart()
+    for _ in range(2):
+        await world.settle()
+    assert ready(world)[0] == "True"
+    assert len(world.pods()) == 1
+    made = world.store.all(SECRETS) if settings is ACCOUNT else world.store.all(CLAIMS)
+    assert len(made) == (1 if settings is ACCOUNT else 2)
