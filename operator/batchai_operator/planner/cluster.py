@@ -58,6 +58,8 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
             # Helm and others wait for Ready, and no job can start before.
             message += f"; no job can start: {storage.message}"
             conditions[0] = Condition("Ready", "False", "AutoStorageNotReady", message)
+        if autostorage.obstacle(cluster["metadata"]["namespace"], facts.settings) is not None:
+            conditions.append(Condition("Stalled", "True", storage.reason, storage.message))
     if spec.node_setup is not None and spec.node_setup.setup_task is not None:
         text = "nodeSetup.setupTask is not run yet: this version of the operator does not have it."
         conditions.append(Condition("SetupTaskSkipped", "True", "NotSupported", text))

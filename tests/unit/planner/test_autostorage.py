@@ -85,6 +85,7 @@ def test_an_operator_without_storage_for_the_namespace_says_so(with_settings, re
     assert (found["status"], found["reason"]) == ("False", reason)
     assert remedy in found["message"]
     assert condition(answer.status, "Ready")["reason"] == "AutoStorageNotReady"
+    assert condition(answer.status, "Stalled")["status"] == "True", "trying again does not help"
     assert "autoStorage" not in answer.status, "what was taken away is not mounted"
     assert [(event.type, event.reason) for event in answer.events] == [("Warning", reason)]
 
@@ -94,6 +95,7 @@ def test_the_way_of_a_cluster():
     first = plan(cluster)
     assert condition(first.status)["reason"] == "Preparing"
     assert first.events == ()
+    assert condition(first.status, "Stalled") is None
     cluster["status"] = first.status
     ready = plan(cluster, FOUND)
     assert ready.status["autoStorage"] == PLACE
