@@ -7,12 +7,20 @@ account that another place named, because the Secret of that account would be ov
 import configparser
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from batchai_operator.cli.completion import StorageAccount
+from batchai_operator.cli.completion import STORAGE_SUFFIX, StorageAccount
 
 ACCOUNT_VARIABLE, KEY_VARIABLE = "AZURE_BATCHAI_STORAGE_ACCOUNT", "AZURE_BATCHAI_STORAGE_KEY"
-_SECTION, _ACCOUNT_OPTION, _KEY_OPTION = "batchai", "storage_account", "storage_key"
+_ACCOUNT_OPTION, _KEY_OPTION = "storage_account", "storage_key"
+
+_SUFFIXES = {
+    "azurechinacloud": "core.chinacloudapi.cn",
+    "azureusgovernment": "core.usgovcloudapi.net",
+    "azuregermancloud": "core.cloudapi.de",
+}
+"""Suffixes of storage endpoints by the names that az gives to clouds."""
 
 
 def chosen_account(name: str | None, key: str | None) -> StorageAccount:
@@ -22,7 +30,10 @@ def chosen_account(name: str | None, key: str | None) -> StorageAccount:
         name: of the flag `--storage-account-name`.
         key: of the flag `--storage-account-key`.
     """
-    return effective_account(name, key, os.environ, _section())
+    configuration = _configuration()
+    found = effective_account(name, key, os.environ, _section(configuration, "batchai"))
+    cloud = os.environ.get("AZURE_CLOUD_NAME") or _section(configuration, "cloud").get("name") or ""
+    return replace(found, suffix=_SUFFIXES.get(cloud.lower(), STORAGE_SUFFIX))
 
 
 def effective_account(
@@ -45,13 +56,17 @@ def effective_account(
     return StorageAccount(name, key or None)
 
 
-def _section() -> Mapping[str, str]:
-    """Return section `batchai` of az's configuration file; empty when there is none to read."""
+def _configuration() -> configparser.ConfigParser:
+    """Return az's configuration file; empty when there is none to read."""
     folder = os.environ.get("AZURE_CONFIG_DIR") or "~/.azure"
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(Path(folder).expanduser() / "config", encoding="utf-8-sig")
     except (OSError, configparser.Error, UnicodeDecodeError, RuntimeError):
         # Broken, or no home: it is az's to complain.
-        return {}
-    return dict(parser[_SECTION]) if parser.has_section(_SECTION) else {}
+        return configparser.ConfigParser()
+    return parser
+
+
+def _section(configuration: configparser.ConfigParser, name: str) -> Mapping[str, str]:
+    return dict(configuration[name]) if configuration.has_section(name) else {}

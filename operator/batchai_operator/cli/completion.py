@@ -17,7 +17,7 @@ from batchai_operator.errors import InvalidSpecError
 ACCOUNT_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_ACCOUNT>"
 KEY_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_KEY>"
 STORAGE_SUFFIX = "core.windows.net"
-"""Suffix of the share URLs that `--afs-name` makes; other clouds name the URL in the file."""
+"""Suffix of storage endpoints in Azure's public cloud."""
 
 
 CONFIGURE_ACCOUNT = (
@@ -33,10 +33,11 @@ CONFIGURE_KEY = (
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """The account given by flags or environment, if any."""
+    """The account given by flags or environment, if any, and the cloud that it is in."""
 
     name: str | None = None
     key: str | None = field(default=None, repr=False)
+    suffix: str = STORAGE_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _add_mounts(
     if (extra.share or extra.container) and not account.name:
         raise InvalidSpecError(CONFIGURE_ACCOUNT)
     if extra.share:
-        url = f"https://{account.name}.file.{STORAGE_SUFFIX}/{extra.share}"
+        url = f"https://{account.name}.file.{account.suffix}/{extra.share}"
         volumes.setdefault("azureFileShares", []).append(
             {
                 "accountName": account.name,

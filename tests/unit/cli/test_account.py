@@ -48,6 +48,29 @@ def test_azs_configuration_file_is_read(kube, batchai, write, tmp_path):
     assert kube.only("secrets")["stringData"]["azurestorageaccountkey"] == "a2V5%3D"
 
 
+@pytest.mark.parametrize(
+    ("variable", "configured", "suffix"),
+    [
+        ("", "", "core.windows.net"),
+        ("", "AzureUSGovernment", "core.usgovcloudapi.net"),
+        ("AzureChinaCloud", "AzureUSGovernment", "core.chinacloudapi.cn"),
+        ("AzureStack-of-ours", "", "core.windows.net"),
+    ],
+)
+def test_a_share_by_flags_is_in_the_cloud_that_az_is_set_to(
+    kube, batchai, write, tmp_path, monkeypatch, *, variable, configured, suffix
+):
+    kube.add("batchaiclusters", cluster())
+    monkeypatch.setenv("AZURE_CLOUD_NAME", variable)
+    (tmp_path / "azure").mkdir()
+    (tmp_path / "azure" / "config").write_text(f"[cloud]\nname = {configured}\n")
+    flags = "--storage-account-name acct --afs-name logs --afs-mount-path logs"
+    done = batchai(f"job create -n j -c nc6 -f {write(HELLO)} {flags}")
+    assert done.exit_code == 0, done.stderr
+    (share,) = kube.only("batchaijobs")["spec"]["mountVolumes"]["azureFileShares"]
+    assert share["azureFileUrl"] == f"https://acct.file.{suffix}/logs"
+
+
 @pytest.mark.parametrize("content", ["nonsense", "[batchai\n", "[batchai]\nstorage_account\n"])
 def test_a_broken_configuration_file_is_as_none(batchai, write, tmp_path, content):
     folder = tmp_path / "azure"
