@@ -166,5 +166,6 @@ verify: ## Fail when anything generated is out of date
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile -q pyproject.toml --group dev --extra storage --python-version 3.11 --universal \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/dev.lock
-	uv pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes --no-header \
-	  --no-annotate --no-emit-index-url -c requirements/dev.lock -o requirements/operator.lock
+	uv pip compile -q pyproject.toml --extra storage --python-version 3.11 --universal \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/dev.lock \
+	  -o requirements/operator.lock

@@ -75,6 +75,8 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     actions.add_parser("key", help="print its key").set_defaults(verb=_key)
     endpoint = actions.add_parser("endpoint", help="print where blobs are, with `{account}` in it")
     endpoint.set_defaults(verb=_endpoint)
+    files = actions.add_parser("file-endpoint", help="print where shares are made")
+    files.set_defaults(verb=_file_endpoint)
     secret = actions.add_parser("secret", help="put its Secret into a namespace")
     secret.add_argument("namespace")
     secret.set_defaults(verb=_secret)
@@ -127,6 +129,10 @@ def _account(_paths: Paths, _chosen: argparse.Namespace) -> None:
 def _endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
     # An empty line means Azure's own: with other drivers the chart's value stays empty.
     print(deploying.BLOB_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
+
+
+def _file_endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
+    print(deploying.FILE_ENDPOINT if is_wanted() else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:

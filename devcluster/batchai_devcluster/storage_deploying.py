@@ -31,6 +31,8 @@ DRIVERS = frozenset(
 )
 #: Labels of the namespace where the cluster is not ours but the stand-in is, so that it can go.
 OURS = {"batchai.dev/provider": "kubeconfig"}
+#: Azure Files' REST, as far as making a share; the SDK knows no account in the path.
+FILE_ENDPOINT = f"http://files.{NAMESPACE}.svc.cluster.local:10004"
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
 _KEYS = "accounts"

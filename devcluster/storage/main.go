@@ -3,6 +3,7 @@
 //
 //	storage node        the CSI node plugins
 //	storage mount       serves one mount (started by `node`, not by people)
+//	storage files       Azure Files' REST, as far as making a share (see filesrest/)
 //	storage admin ...   shares, containers, files and faults (see admin/)
 //
 // Nothing in production uses it. README.md lists the contract that it keeps.
@@ -25,6 +26,7 @@ import (
 	"batchai.dev/devcluster/storage/admin"
 	"batchai.dev/devcluster/storage/blobfs"
 	"batchai.dev/devcluster/storage/contract"
+	"batchai.dev/devcluster/storage/filesrest"
 	"batchai.dev/devcluster/storage/mounting"
 	"batchai.dev/devcluster/storage/nfsfs"
 	"batchai.dev/devcluster/storage/plugin"
@@ -32,6 +34,7 @@ import (
 )
 
 const usage = `usage: storage node [flags]
+       storage files
        storage admin share create NAME | container create NAME
        storage admin put PLACE <tar | get PLACE >tar | ls PLACE | rm PLACE
        storage admin fault SHARE hang|eio|full|clear [SECONDS]
@@ -67,6 +70,12 @@ func run(arguments []string) error {
 			}
 			return blobfs.Mount(spec)
 		})
+	case "files":
+		storage, err := configured()
+		if err != nil {
+			return err
+		}
+		return filesrest.Serve(setting("STORAGE_FILES_ADDRESS", ":10004"), storage.Accounts, storage.Shares)
 	case "admin":
 		return administer(arguments[1:])
 	}

@@ -43,6 +43,20 @@ class RejectedError(BatchAIError):
     """The API server refused the content of a request; it says why."""
 
 
+class StorageError(BatchAIError):
+    """A storage account cannot be used now; the message says what a person can do.
+
+    Attributes:
+        reason: CamelCase word, such as `StorageKeyRefused`.
+        retry_after: seconds to wait, when the other side named a time.
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
 class UnavailableError(BatchAIError):
     """The other side did not answer, or asked for patience.
 

@@ -103,6 +103,12 @@ LS_ROOT = "/mnt/batch/tasks/shared/LS_root"
 MOUNT_ROOT = f"{LS_ROOT}/mounts"
 """`AZ_BATCHAI_MOUNT_ROOT`: volumes of the cluster (spec 4.1)."""
 
+AUTO_SHARE, AUTO_SHARE_PATH = "batchaishare", "autoafs"
+"""Auto-storage's share and its relativeMountPath (spec 5)."""
+
+AUTO_CONTAINER, AUTO_CONTAINER_PATH = "batchaicontainer", "autobfs"
+"""Auto-storage's blob container and its relativeMountPath (spec 5)."""
+
 JOBS_ROOT = f"{LS_ROOT}/jobs"
 """Parent of all job folders `{workspace}/{experiment}/{job}` (spec 3.2)."""
 

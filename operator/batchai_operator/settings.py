@@ -24,6 +24,41 @@ class VmSize(BaseModel):
     gpus: int = Field(default=0, ge=0, description="GPUs of the node.")
 
 
+class AutoStorageSettings(BaseModel):
+    """Where clusters with `autoStorage` get their share and container from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backend: Literal["", "account", "storageClass"] = Field(
+        default="", description="A storage account, claims of StorageClasses, or nothing."
+    )
+    folder: str = Field(
+        default="/etc/batchai/auto-storage",
+        description="Folder of the account's Secret, mounted: one file with its name, one with its "
+        "key.",
+    )
+    secret: str = Field(default="", description="Name of that Secret, for messages.")
+    namespaces: tuple[str, ...] = Field(
+        default=(), description="Namespaces that the account is for; `*` for all."
+    )
+    plain_names_for: str = Field(
+        default="",
+        description="Namespace whose share and container have the service's own names.",
+    )
+    endpoint_suffix: str = Field(
+        default="core.windows.net", description="Suffix of the cloud's storage endpoints."
+    )
+    file_endpoint: str = Field(
+        default="",
+        description="Endpoint of the account's file service, with `{account}` in it; empty for "
+        "Azure's own.",
+    )
+    share_class: str = Field(default="", description="StorageClass of the share's claim.")
+    share_size: str = Field(default="100Gi", description="Size of the share's claim.")
+    container_class: str = Field(default="", description="StorageClass of the container's claim.")
+    container_size: str = Field(default="100Gi", description="Size of the container's claim.")
+
+
 class Settings(BaseSettings):
     """All that an administrator can set; the chart's values map to these one by one."""
 
@@ -49,6 +84,10 @@ class Settings(BaseSettings):
     vm_sizes: dict[str, VmSize] = Field(
         default_factory=dict,
         description="What nodes of a VM size have; extends and overrides the built-in table.",
+    )
+    auto_storage: AutoStorageSettings = Field(
+        default_factory=AutoStorageSettings,
+        description="Where clusters with `autoStorage` get their share and container from.",
     )
     gpu_resource: str = Field(
         default="nvidia.com/gpu", description="Extended resource that stands for a GPU."

@@ -63,6 +63,23 @@ app.kubernetes.io/part-of: batchai-operator
 {{- merge (dict) .Values.nodeImages $fallback | toJson }}
 {{- end }}
 
+{{/* Settings of auto-storage as JSON, in the words of the operator. */}}
+{{- define "batchai.autoStorage" -}}
+{{- $auto := .Values.autoStorage -}}
+{{- dict
+  "backend" $auto.backend
+  "secret" $auto.account.secret
+  "namespaces" $auto.account.namespaces
+  "plain_names_for" $auto.account.plainNamesFor
+  "endpoint_suffix" $auto.account.endpointSuffix
+  "file_endpoint" $auto.account.fileEndpoint
+  "share_class" $auto.share.storageClass
+  "share_size" $auto.share.size
+  "container_class" $auto.container.storageClass
+  "container_size" $auto.container.size
+  | toJson }}
+{{- end }}
+
 {{/*
 What the operator does inside the namespaces it serves. One list for the ClusterRole and the Role,
 so that the two scopes cannot drift apart.
@@ -93,12 +110,18 @@ so that the two scopes cannot drift apart.
   resources: [services]
   verbs: [get, create]
 # `get` looks up the one Secret that a volume or registry names, to tell a missing one or another
-# account's before any Pod hangs on it; `create` is for the key of a job of several nodes, which its
-# owner reference removes. Without `list` and `watch` the operator can neither collect Secrets nor
-# keep them in a cache.
+# account's before any Pod hangs on it; `create` is for the key of a job of several nodes and for
+# that of a cluster's auto-storage, which owner references remove. Without `list` and `watch` the
+# operator can neither collect Secrets nor keep them in a cache.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create]
+{{- if eq .Values.autoStorage.backend "storageClass" }}
+# The two claims of auto-storage. They are never removed.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, create]
+{{- end }}
 # Written to tell users what happens; read with reason=FailedMount, the only place where a mount
 # error is told.
 - apiGroups: [""]

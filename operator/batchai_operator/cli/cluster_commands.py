@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
+from batchai_operator.cli.account import chosen_account
 from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount
+from batchai_operator.cli.completion import ExtraMounts
 from batchai_operator.cli.jobfile import Document, read_document
+from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show, warn
@@ -17,8 +19,6 @@ from batchai_operator.engine import cluster_commands as commands
 from batchai_operator.engine.commands import put_secrets
 from batchai_operator.engine.ports import CLUSTERS, Cluster, Object
 from batchai_operator.names import CLUSTER_KIND
-
-_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 
 
 def _count(state: str) -> Column:
@@ -67,7 +67,20 @@ def cluster_group() -> None:
 @click.option(
     "-i", "--image", metavar="IMAGE", help="UbuntuLTS, UbuntuDSVM or publisher:offer:sku:version."
 )
+@click.option("--custom-image", metavar="ID", help="Accepted with --image; without meaning here.")
+@click.option(
+    "--use-auto-storage",
+    is_flag=True,
+    help="Mount the namespace's own share and container at autoafs and autobfs.",
+)
 @options.storage_options
+@click.option("--setup-task", metavar="LINE", help="Command that prepares each node.")
+@click.option(
+    "--setup-task-output",
+    metavar="PATH",
+    help="Where its output goes, such as $AZ_BATCHAI_MOUNT_ROOT/afs.",
+)
+@click.option("--subnet", metavar="ID", help="Accepted for old scripts; without meaning here.")
 @click.option("-u", "--user-name", hidden=True)
 @click.option("-k", "--ssh-key", hidden=True)
 @click.option("-p", "--password", hidden=True)
@@ -87,6 +100,8 @@ def create(
     minimum: int | None,
     maximum: int | None,
     image: str | None,
+    custom_image: str | None,
+    use_auto_storage: bool,
     storage_account_name: str | None,
     storage_account_key: str | None,
     afs_name: str | None,
@@ -95,6 +110,9 @@ def create(
     bfs_mount_path: str,
     nfs: str | None,
     nfs_mount_path: str,
+    setup_task: str | None,
+    setup_task_output: str | None,
+    subnet: str | None,
     user_name: str | None,
     ssh_key: str | None,
     password: str | None,
@@ -102,15 +120,27 @@ def create(
     form: str,
 ) -> None:
     """Create a cluster from a file, from flags, or from both; flags win."""
-    if not re.match(_OBJECT_NAME, name):
-        raise click.BadParameter(
-            f"{name!r} cannot name a cluster here: small letters, digits and -, at most 63.",
-            param_hint="-n",
-        )
+    for flag, value in (("-w", workspace), ("-n", name)):
+        if not re.match(options.NAME_PATTERN, value, re.ASCII):
+            raise click.BadParameter(
+                f"{value!r} is not a name: letters, digits, - and _, at most 64.", param_hint=flag
+            )
     if user_name or ssh_key or password or generate_ssh_keys:
         warn("Nodes have no administrator's account here; access is by `kubectl exec`.")
-    flags = ClusterFlags(vm_size, vm_priority, target, minimum, maximum, image)
-    account = StorageAccount(storage_account_name, storage_account_key)
+    flags = ClusterFlags(
+        vm_size=vm_size,
+        vm_priority=vm_priority,
+        target=target,
+        minimum=minimum,
+        maximum=maximum,
+        image=image,
+        custom_image=custom_image,
+        auto_storage=use_auto_storage,
+        setup_task=setup_task,
+        setup_task_output=setup_task_output,
+        subnet=subnet,
+    )
+    account = chosen_account(storage_account_name, storage_account_key)
     mounts = ExtraMounts(afs_name, afs_mount_path, bfs_name, bfs_mount_path, nfs, nfs_mount_path)
 
     async def work(kube: Cluster) -> Object:
@@ -130,8 +160,19 @@ def create(
             warn(warning)
         await commands.check_free(kube, namespace, name)
         await kube.create(CLUSTERS, built.cluster, strict=True, dry_run=True)
+        volumes = (built.cluster["spec"].get("nodeSetup") or {}).get("mountVolumes")
+        await warn_of_missing_keys(kube, namespace, volumes, built.secrets)
         await put_secrets(kube, namespace, built.secrets, warn)
-        return await kube.create(CLUSTERS, built.cluster, strict=True)
+        made = await kube.create(CLUSTERS, built.cluster, strict=True)
+        if not made["spec"].get("autoStorage"):
+            return made
+        made = await commands.until_storage_told(kube, made)
+        told = commands.storage_condition(made)
+        if told is None:
+            warn("The cluster is stored, but no operator has looked at it yet. Is it running?")
+        elif told["status"] != "True":
+            warn(f"No job can start yet: {told['message']}")
+        return made
 
     show(cluster_view(session.run(work)), form, COLUMNS)
 

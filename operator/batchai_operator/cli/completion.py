@@ -10,21 +10,34 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from batchai_operator.cli.oldshape import id_segment
 from batchai_operator.engine.commands import NewSecret
 from batchai_operator.errors import InvalidSpecError
 
 ACCOUNT_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_ACCOUNT>"
 KEY_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_KEY>"
 STORAGE_SUFFIX = "core.windows.net"
-"""Suffix of the share URLs that `--afs-name` makes; other clouds name the URL in the file."""
+"""Suffix of storage endpoints in Azure's public cloud."""
+
+
+CONFIGURE_ACCOUNT = (
+    "Please configure Azure Storage account name via --storage-account-name, "
+    "AZURE_BATCHAI_STORAGE_ACCOUNT or storage_account in section batchai of your az configuration "
+    "file."
+)
+CONFIGURE_KEY = (
+    "Please configure Azure Storage account key via --storage-account-key, "
+    "AZURE_BATCHAI_STORAGE_KEY or storage_key in section batchai of your az configuration file."
+)
 
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """The account given by flags or environment, if any."""
+    """The account given by flags or environment, if any, and the cloud that it is in."""
 
     name: str | None = None
     key: str | None = field(default=None, repr=False)
+    suffix: str = STORAGE_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -45,7 +58,11 @@ def storage_secret_name(account: str) -> str:
 
 
 def complete_volumes(
-    mount_volumes: dict[str, Any] | None, account: StorageAccount, extra: ExtraMounts
+    mount_volumes: dict[str, Any] | None,
+    account: StorageAccount,
+    extra: ExtraMounts,
+    *,
+    namespace: str,
 ) -> tuple[dict[str, Any] | None, list[NewSecret], list[str]]:
     """Fill in accounts and take out keys of `mountVolumes`.
 
@@ -53,6 +70,7 @@ def complete_volumes(
         mount_volumes: the section of the file, or None.
         account: what flags or environment say.
         extra: volumes to add.
+        namespace: of the object, where a file server must be.
 
     Returns:
         The section for the object, the Secrets to make, and warnings.
@@ -61,7 +79,7 @@ def complete_volumes(
         InvalidSpecError: a placeholder without a value, an account that nothing tells.
     """
     volumes = copy.deepcopy(mount_volumes) or {}
-    _add_mounts(volumes, account, extra)
+    _add_mounts(volumes, account, extra, namespace)
     drafts: dict[str, NewSecret] = {}
     warnings: list[str] = []
     for path, volume in _storage_volumes(volumes):
@@ -94,14 +112,20 @@ def _storage_draft(account: str, key: str, *, given: bool) -> NewSecret:
     )
 
 
-def _add_mounts(volumes: dict[str, Any], account: StorageAccount, extra: ExtraMounts) -> None:
+def _add_mounts(
+    volumes: dict[str, Any], account: StorageAccount, extra: ExtraMounts, namespace: str
+) -> None:
+    for wanted, path, what in (
+        (extra.file_server, extra.file_server_path, "File server"),
+        (extra.share, extra.share_path, "Azure File share"),
+        (extra.container, extra.container_path, "Azure Storage Container"),
+    ):
+        if wanted and not path:
+            raise InvalidSpecError(f"{what} relative mount path cannot be empty.")
     if (extra.share or extra.container) and not account.name:
-        raise InvalidSpecError(
-            "Mounting a share or container by flags needs an account: give --storage-account-name "
-            "or set AZURE_BATCHAI_STORAGE_ACCOUNT."
-        )
+        raise InvalidSpecError(CONFIGURE_ACCOUNT)
     if extra.share:
-        url = f"https://{account.name}.file.{STORAGE_SUFFIX}/{extra.share}"
+        url = f"https://{account.name}.file.{account.suffix}/{extra.share}"
         volumes.setdefault("azureFileShares", []).append(
             {
                 "accountName": account.name,
@@ -120,11 +144,22 @@ def _add_mounts(volumes: dict[str, Any], account: StorageAccount, extra: ExtraMo
     if extra.file_server:
         volumes.setdefault("fileServers", []).append(
             {
-                "fileServer": {"id": extra.file_server},
+                "fileServer": {"id": _file_server(extra.file_server, namespace)},
                 "relativeMountPath": extra.file_server_path,
                 "mountOptions": "rw",
             }
         )
+
+
+def _file_server(reference: str, namespace: str) -> str:
+    """Return a file server's name or resource id, which must be one of this namespace."""
+    group = id_segment(reference, "resourceGroups")
+    if group and group.lower() != namespace.lower():
+        raise InvalidSpecError(
+            f"--nfs: file server {reference} lies in resource group {group}, but what mounts it in "
+            f"namespace {namespace}; both must be the same."
+        )
+    return reference.rstrip("/")
 
 
 def _storage_volumes(volumes: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -141,15 +176,16 @@ def _fill_account(path: str, volume: dict[str, Any], account: StorageAccount) ->
         if isinstance(text, str) and ACCOUNT_PLACEHOLDER in text:
             if not account.name:
                 raise InvalidSpecError(
-                    f"{path}.{member} contains {ACCOUNT_PLACEHOLDER}: give --storage-account-name "
-                    "or set AZURE_BATCHAI_STORAGE_ACCOUNT.",
+                    f"{path}.{member} contains {ACCOUNT_PLACEHOLDER}. {CONFIGURE_ACCOUNT}",
                     field=f"{path}.{member}",
                 )
             volume[member] = text.replace(ACCOUNT_PLACEHOLDER, account.name)
     if volume.get("accountName"):
         return
     if "azureFileUrl" not in volume:
-        raise InvalidSpecError(f"{path}.accountName is missing.", field=f"{path}.accountName")
+        raise InvalidSpecError(
+            f"{path}.accountName is missing: no account name provided.", field=f"{path}.accountName"
+        )
     try:
         host = urlsplit(volume["azureFileUrl"]).hostname
     except ValueError:  # such as a bracket that is not closed
@@ -175,9 +211,9 @@ def _take_key(path: str, volume: dict[str, Any], account: StorageAccount) -> str
     if key and KEY_PLACEHOLDER in key:
         if not account.key:
             raise InvalidSpecError(
-                f"{path}.credentials.accountKey contains {KEY_PLACEHOLDER}: give "
-                "--storage-account-key, set AZURE_BATCHAI_STORAGE_KEY, or remove `credentials` "
-                f"and keep the key in Secret {storage_secret_name(volume['accountName'])}.",
+                f"{path}.credentials.accountKey contains {KEY_PLACEHOLDER}. {CONFIGURE_KEY} Or "
+                "remove `credentials` and keep the key in Secret "
+                f"{storage_secret_name(volume['accountName'])}.",
                 field=f"{path}.credentials.accountKey",
             )
         key = key.replace(KEY_PLACEHOLDER, account.key)

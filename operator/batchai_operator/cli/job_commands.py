@@ -11,9 +11,11 @@ import click
 import yaml
 
 from batchai_operator.cli import options
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount
+from batchai_operator.cli.account import chosen_account
+from batchai_operator.cli.completion import ExtraMounts
 from batchai_operator.cli.file_commands import file_group
 from batchai_operator.cli.jobfile import read_document
+from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import id_segment, job_view
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show, warn
@@ -100,7 +102,7 @@ def create(
             read_document(config_file, JOB_KIND),
             JobKey(namespace, workspace, experiment, name),
             cluster,
-            StorageAccount(storage_account_name, storage_account_key),
+            chosen_account(storage_account_name, storage_account_key),
             mounts,
             suffix=secrets.token_hex(3),
         )
@@ -115,6 +117,8 @@ def create(
     async def work(kube: Cluster) -> Object:
         submission = prepare(group or kube.default_namespace)
         await find_cluster(kube, submission.namespace, submission.cluster)
+        volumes = submission.job["spec"].get("mountVolumes")
+        await warn_of_missing_keys(kube, submission.namespace, volumes, submission.secrets)
         job = await commands.create_job(kube, submission.job, submission.secrets, warn)
         if not (job.get("status") or {}).get("executionState"):
             warn("The job is stored, but no operator has accepted it yet. Is it running?")

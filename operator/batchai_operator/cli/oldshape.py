@@ -8,7 +8,9 @@ executionState`), with null for every property that has no value (spec 1.7), and
 from collections.abc import Mapping
 from typing import Any
 
+from batchai_operator.model.base import to_wire
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_SUBSCRIPTION, DEFAULT_WORKSPACE
+from batchai_operator.planner.autostorage import volumes
 
 PROVIDER = "providers/Microsoft.BatchAI"
 
@@ -96,7 +98,7 @@ def cluster_view(cluster: Mapping[str, Any]) -> dict[str, Any]:
         "name": name,
         "resourceGroup": group,
         "type": "Microsoft.BatchAI/workspaces/clusters",
-        **_properties(spec, _CLUSTER_PROPERTIES),
+        **_properties(_with_auto_storage(spec, status), _CLUSTER_PROPERTIES),
         **{member: status.get(member) for member in _CLUSTER_STATUS},
         "creationTime": status.get("creationTime") or cluster["metadata"].get("creationTimestamp"),
         "provisioningState": _provisioning_state(cluster),
@@ -117,6 +119,20 @@ def id_segment(resource_id: str, kind: str) -> str:
     if kind.lower() not in lowered[:-1]:
         return ""
     return parts[lowered.index(kind.lower()) + 1]
+
+
+def _with_auto_storage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
+    """Show auto-storage among the cluster's volumes, where old scripts look for its account."""
+    shown = dict(spec)
+    if spec.get("autoStorage") and status.get("autoStorage"):
+        setup = spec.get("nodeSetup") or {}
+        own = setup.get("mountVolumes") or {}
+        auto = {
+            kind: found for kind, found in to_wire(volumes(status["autoStorage"])).items() if found
+        }
+        both = {kind: [*(own.get(kind) or ()), *(auto.get(kind) or ())] for kind in {**own, **auto}}
+        shown["nodeSetup"] = {**setup, "mountVolumes": both}
+    return shown
 
 
 def _home(thing: Mapping[str, Any]) -> tuple[str, str]:

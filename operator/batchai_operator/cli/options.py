@@ -116,17 +116,17 @@ def job_options(name_flag: str = "-n") -> Callable[[Command], Command]:
 storage_options = _stack(
     click.option(
         "--storage-account-name",
-        envvar="AZURE_BATCHAI_STORAGE_ACCOUNT",
-        show_envvar=True,
         metavar="NAME",
-        help="Storage account for placeholders in the file and for the mounts below.",
+        help="Storage account for placeholders in the file and for the mounts below. Default: "
+        "AZURE_BATCHAI_STORAGE_ACCOUNT, or storage_account in section batchai of az's "
+        "configuration.",
     ),
     click.option(
         "--storage-account-key",
-        envvar="AZURE_BATCHAI_STORAGE_KEY",
-        show_envvar=True,
         metavar="KEY",
-        help="Its key, for Secret azure-storage-account-NAME-secret; not needed when that exists.",
+        help="Its key, for Secret azure-storage-account-NAME-secret; not needed when that exists. "
+        "Default, unless --storage-account-name names another: AZURE_BATCHAI_STORAGE_KEY, or "
+        "storage_key there.",
     ),
     click.option("--afs-name", metavar="SHARE", help="Azure file share to mount."),
     click.option(

@@ -90,7 +90,9 @@ def build_submission(
     )
     properties.pop("cluster", None)
 
-    volumes, secrets, told = complete_volumes(properties.get("mountVolumes"), account, mounts)
+    volumes, secrets, told = complete_volumes(
+        properties.get("mountVolumes"), account, mounts, namespace=key.namespace
+    )
     if volumes:
         properties["mountVolumes"] = volumes
     secrets += take_registry_password(properties, f"{own_name}-registry-{suffix}")

@@ -7,9 +7,12 @@ import asyncio
 from typing import Any
 
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, NotFoundError, RejectedError
+from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.planner.autostorage import PREPARING, READY
+from batchai_operator.planner.naming import cluster_object_name
 
 _GONE_SECONDS = 120.0
+_STORAGE_SECONDS = 20.0
 _POLL_SECONDS = 0.5
 
 
@@ -20,15 +23,16 @@ async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
         NotFoundError: there is none; in the service's words (spec 1.6).
     """
     try:
-        # A Batch AI name need not be one that the API server can look up.
-        return await store.get(CLUSTERS, name, namespace)
-    except (NotFoundError, RejectedError) as error:
-        for cluster in await store.list(CLUSTERS, namespace):
-            if (cluster.get("spec") or {}).get("name") == name:
-                return cluster
-        raise NotFoundError(
-            f"ClusterNotFound: The specified cluster {name} is not found."
-        ) from error
+        found = await store.get(CLUSTERS, cluster_object_name(name), namespace)
+        if batch_ai_name(found) == name:
+            return found
+    except NotFoundError:
+        pass
+    # `kubectl apply` may have given the object any name, with `spec.name` in it.
+    for cluster in await store.list(CLUSTERS, namespace):
+        if batch_ai_name(cluster) == name:
+            return cluster
+    raise NotFoundError(f"ClusterNotFound: The specified cluster {name} is not found.")
 
 
 async def list_clusters(store: ObjectStore, namespace: str) -> list[Object]:
@@ -44,10 +48,41 @@ async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
         ConflictError: the cluster exists.
     """
     try:
-        await store.get(CLUSTERS, name, namespace)
+        await find_cluster(store, namespace, name)
     except NotFoundError:
         return
-    raise ConflictError(f"Cluster {name} already exists.")
+    raise ConflictError(f'"{name}" already exists in "{namespace}" resource group.')
+
+
+def batch_ai_name(cluster: Object) -> str:
+    """Return the name by which Batch AI, and with it every job, knows a cluster."""
+    return str((cluster.get("spec") or {}).get("name") or cluster["metadata"]["name"])
+
+
+async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
+    """Wait for the operator's word on a new cluster's auto-storage, as the old command line did.
+
+    Args:
+        store: the API server.
+        cluster: the BatchAICluster.
+
+    Returns:
+        The cluster as it is then; its condition says whether storage is there.
+    """
+    metadata = cluster["metadata"]
+    for _ in range(int(_STORAGE_SECONDS / _POLL_SECONDS)):
+        told = storage_condition(cluster)
+        if told is not None and told.get("reason") != PREPARING.reason:
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+        cluster = await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
+    return cluster
+
+
+def storage_condition(cluster: Object) -> Object | None:
+    """Return a cluster's condition on its auto-storage, None while there is none."""
+    found = (cluster.get("status") or {}).get("conditions") or ()
+    return next((each for each in found if each.get("type") == READY), None)
 
 
 async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, Any]) -> Object:

@@ -4,13 +4,17 @@ Called by the controller for each task of kind `cluster`; also for a cluster tha
 because jobs may wait for it. It starts nothing itself.
 """
 
+from pydantic import ValidationError
+
 from batchai_operator.engine.admissions import Admissions
+from batchai_operator.engine.autostorage import AutoStorage
 from batchai_operator.engine.cache import Cache, Key, name_of
 from batchai_operator.engine.inbox import Enqueue, Task
-from batchai_operator.engine.ports import CLUSTERS, Clock
+from batchai_operator.engine.ports import CLUSTERS, Clock, Object
 from batchai_operator.engine.report import Reporter
 from batchai_operator.planner.cluster import plan_cluster
-from batchai_operator.planner.facts import ClusterFacts
+from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts
+from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.settings import Settings
 
 
@@ -22,6 +26,7 @@ class ClusterReconciler:
         admissions: which jobs may start.
         enqueue: has a task done soon.
         reporter: writes status and Events.
+        auto_storage: makes shares and containers.
         settings: of the operator.
         clock: what time it is, for the planner.
     """
@@ -33,6 +38,7 @@ class ClusterReconciler:
         admissions: Admissions,
         enqueue: Enqueue,
         reporter: Reporter,
+        auto_storage: AutoStorage,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -40,6 +46,7 @@ class ClusterReconciler:
         self._admissions = admissions
         self._enqueue = enqueue
         self._reporter = reporter
+        self._auto_storage = auto_storage
         self._settings = settings
         self._clock = clock
 
@@ -61,6 +68,7 @@ class ClusterReconciler:
                 self._enqueue(Task("job", *name_of(job)))
         cluster = self._cache.clusters.by_name(key)
         if cluster is None or cluster["metadata"].get("deletionTimestamp"):
+            self._auto_storage.forget(key)
             return None
         plan = plan_cluster(
             ClusterFacts(
@@ -68,7 +76,19 @@ class ClusterReconciler:
                 jobs=self._cache.jobs.in_group(key),
                 settings=self._settings,
                 now=self._clock(),
+                auto_storage=self._storage_of(key, cluster),
             )
         )
         await self._reporter.report(CLUSTERS, cluster, plan.status, plan.events)
         return plan.requeue_after
+
+    def _storage_of(self, key: Key, cluster: Object) -> AutoStorageFacts | None:
+        """Return what is known of the cluster's auto-storage; None too when it has none."""
+        try:
+            wanted = cluster_spec(cluster).auto_storage
+        except ValidationError:
+            wanted = False
+        if wanted:
+            return self._auto_storage.look(key, cluster)
+        self._auto_storage.forget(key)
+        return None

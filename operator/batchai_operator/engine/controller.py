@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from batchai_operator import names
 from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.apply import Children
+from batchai_operator.engine.autostorage import WORKERS, AutoStorage
 from batchai_operator.engine.cache import Cache, Table, cluster_key, name_of
 from batchai_operator.engine.clusters import ClusterReconciler
 from batchai_operator.engine.fileservers import FileServerReconciler
@@ -34,6 +35,7 @@ from batchai_operator.engine.ports import (
     Object,
     ObjectStore,
     Resource,
+    StorageAccount,
 )
 from batchai_operator.engine.queue import Counts, WorkQueue
 from batchai_operator.engine.report import Reporter
@@ -101,9 +103,12 @@ class Controller:
         store: the API server.
         settings: of the operator.
         clock: what time it is, for what is written.
+        account: storage account for auto-storage.
     """
 
-    def __init__(self, store: ObjectStore, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, store: ObjectStore, settings: Settings, clock: Clock, account: StorageAccount
+    ) -> None:
         self._store = store
         self._settings = settings
         self._namespace = settings.namespace or None
@@ -130,11 +135,19 @@ class Controller:
             settings=settings,
             clock=clock,
         )
+        self.auto_storage = AutoStorage(
+            cache=self.cache,
+            store=store,
+            account=account,
+            settings=settings,
+            tell=lambda key: self.queue.add(Task("cluster", *key)),
+        )
         self._clusters = ClusterReconciler(
             cache=self.cache,
             admissions=admissions,
             enqueue=self.queue.add,
             reporter=reporter,
+            auto_storage=self.auto_storage,
             settings=settings,
             clock=clock,
         )
@@ -228,12 +241,14 @@ class Controller:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._resync())
             group.create_task(self.queue.run(self._settings.workers))
+            group.create_task(self.auto_storage.queue.run(WORKERS))
 
     def stop(self) -> None:
         """Finish what is being worked on and take nothing new."""
         self._stopping = True
         self._wake.set()
         self.queue.stop()
+        self.auto_storage.queue.stop()
 
     def health(self) -> Health:
         """Return how things stand."""

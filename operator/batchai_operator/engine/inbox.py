@@ -23,6 +23,7 @@ from batchai_operator.engine.ports import (
 )
 from batchai_operator.engine.serveruses import ServerUses, endpoint, names_of
 from batchai_operator.engine.sharedvolumes import ClaimUses
+from batchai_operator.planner.autostorage import why_missing
 
 
 class Task(NamedTuple):
@@ -154,8 +155,7 @@ class Inbox:
         self._servers.see(cluster)
         key = cluster_key(cluster)
         self._cluster(key)
-        generation = cluster["metadata"].get("generation")
-        if before is None or before["metadata"].get("generation") != generation:
+        if before is None or _for_jobs(before) != _for_jobs(cluster):
             # What a job takes from its cluster (volumes, images, sizes) counts until it has Pods.
             for job in self._cache.jobs.in_group(key):
                 if not self._cache.pods_of(job):
@@ -200,6 +200,14 @@ class Inbox:
             # Pods hold nodes, so the answers may change; the cluster itself is looked at only when
             # a job's state changes, which says the same once per job instead of once per Pod.
             self._admissions.job_changed(job, cluster)
+
+
+def _for_jobs(cluster: Object) -> object:
+    """Return all of a cluster that its waiting jobs depend on, or repeat."""
+    place = (cluster.get("status") or {}).get("autoStorage")
+    generation = cluster["metadata"].get("generation")
+    is_missing = bool((cluster.get("spec") or {}).get("autoStorage")) and not place
+    return generation, place, why_missing(cluster) if is_missing else ""
 
 
 def _namespace(obj: Object) -> str:

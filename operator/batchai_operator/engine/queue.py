@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from batchai_operator.errors import BatchAIError, ConflictError, UnavailableError
+from batchai_operator.errors import BatchAIError, ConflictError, StorageError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class WorkQueue(Generic[K]):
             logger.debug("%s: %s; again in %.1f s", key, error, delay)
             return delay
         self.counts.failed += 1
-        if isinstance(error, UnavailableError) and error.retry_after is not None:
+        if isinstance(error, StorageError | UnavailableError) and error.retry_after is not None:
             delay = max(delay, min(error.retry_after, LONGEST_DELAY))
         # What we expect is told in a line; anything else is a bug and wants its stack.
         trace = None if isinstance(error, BatchAIError) else error

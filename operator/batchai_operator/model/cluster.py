@@ -22,12 +22,13 @@ from batchai_operator.model.text import (
     BatchAIName,
     Choice,
     CommandLine,
+    Flag,
     NodeCount,
     RootedPath,
     Text,
 )
-from batchai_operator.model.volumes import MountVolumes
-from batchai_operator.names import DEFAULT_WORKSPACE
+from batchai_operator.model.volumes import KINDS, MountVolumes
+from batchai_operator.names import AUTO_CONTAINER_PATH, AUTO_SHARE_PATH, DEFAULT_WORKSPACE
 
 
 class ManualScaleSettings(Model):
@@ -151,6 +152,33 @@ class NodeSetup(Model):
     """Where performance counters go. Without effect yet: none are collected."""
 
 
+_AUTO_PATHS = (AUTO_SHARE_PATH, AUTO_CONTAINER_PATH)
+
+
+def _leaves_auto_paths_free(cluster: "ClusterSpec") -> bool:
+    volumes = cluster.node_setup.mount_volumes if cluster.node_setup else None
+    used = {volume.relative_mount_path for volume in volumes.all} if volumes else set()
+    return not (cluster.auto_storage and used.intersection(_AUTO_PATHS))
+
+
+def _auto_paths_rule() -> Rule:
+    free = " && ".join(
+        f"(!has(self.nodeSetup.mountVolumes.{kind}) || "
+        f"!self.nodeSetup.mountVolumes.{kind}.exists(v, "
+        f"v.relativeMountPath in ['{AUTO_SHARE_PATH}', '{AUTO_CONTAINER_PATH}']))"
+        for kind in KINDS
+    )
+    return Rule(
+        cel="!has(self.autoStorage) || !self.autoStorage || !has(self.nodeSetup) || "
+        f"!has(self.nodeSetup.mountVolumes) || ({free})",
+        message=f"autoStorage mounts its share at {AUTO_SHARE_PATH} and its container at "
+        f"{AUTO_CONTAINER_PATH}; give the volume of nodeSetup.mountVolumes that has one of these "
+        "another relativeMountPath",
+        check=_leaves_auto_paths_free,
+        on="autoStorage",
+    )
+
+
 class ClusterSpec(Model):
     """The `properties` of a Batch AI cluster, as a cluster.json has them.
 
@@ -187,24 +215,34 @@ class ClusterSpec(Model):
     node_setup: NodeSetup | None = None
     """How nodes are prepared."""
 
+    auto_storage: Flag | None = None
+    """Mount the namespace's own share at `$AZ_BATCHAI_MOUNT_ROOT/autoafs` and its own container at
+    `$AZ_BATCHAI_MOUNT_ROOT/autobfs`, made by the operator when they are first needed, shared by the
+    clusters of the namespace and kept when these go; the old command line's `--use-auto-storage`
+    (spec 5)."""
+
     user_account_settings: UserAccountSettings | None = None
     """Administrator of the nodes; without meaning here."""
 
     subnet: ResourceId | None = None
     """Subnet of the nodes; without meaning here, Pods are in the cluster's own network."""
 
-    rules: ClassVar[tuple[Rule, ...]] = tuple(
-        frozen_field(name, "cluster")
-        for name in (
-            "name",
-            "workspace",
-            "vmSize",
-            "vmPriority",
-            "virtualMachineConfiguration",
-            "nodeSetup",
-            "userAccountSettings",
-            "subnet",
-        )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *(
+            frozen_field(name, "cluster")
+            for name in (
+                "name",
+                "workspace",
+                "vmSize",
+                "vmPriority",
+                "virtualMachineConfiguration",
+                "nodeSetup",
+                "autoStorage",
+                "userAccountSettings",
+                "subnet",
+            )
+        ),
+        _auto_paths_rule(),
     )
 
     @property

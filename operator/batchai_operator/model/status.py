@@ -180,6 +180,28 @@ class NodeStateCounts(Model):
     """Nodes being removed."""
 
 
+class AutoStorage(Model):
+    """Where auto-storage is; written when all of it is there."""
+
+    account_name: str | None = None
+    """Storage account that holds share and container; absent when they are claims."""
+
+    azure_file_url: str | None = None
+    """URL of the share."""
+
+    container_name: str | None = None
+    """The blob container."""
+
+    secret_name: str | None = None
+    """Secret of this namespace with the account's key."""
+
+    share_claim: str | None = None
+    """PersistentVolumeClaim that stands for the share."""
+
+    container_claim: str | None = None
+    """PersistentVolumeClaim that stands for the container."""
+
+
 class ClusterStatus(Model):
     """State of a cluster (spec 2.4)."""
 
@@ -213,8 +235,11 @@ class ClusterStatus(Model):
     errors: tuple[BatchAIError, ...] = Field((), json_schema_extra=_ATOMIC)
     """Why nodes are missing or unusable."""
 
+    auto_storage: AutoStorage | None = None
+    """Where auto-storage is, once it is there."""
+
     message: str | None = None
     """What is going on and why, in one line."""
 
     conditions: tuple[Condition, ...] = Field((), json_schema_extra=BY_TYPE)
-    """`Ready` in the steady state, `Stalled` when help is needed."""
+    """`Ready` in the steady state, `Stalled` when help is needed, `AutoStorageReady`."""

@@ -167,13 +167,14 @@ class PersistentVolumeClaimMount(Volume):
     """Mount without the right to write."""
 
 
-_KINDS = (
+KINDS = (
     "azureFileShares",
     "azureBlobFileSystems",
     "fileServers",
     "unmanagedFileSystems",
     "persistentVolumeClaims",
 )
+"""Lists of `mountVolumes`, in the order in which they are mounted."""
 
 
 def _paths_differ(first: str, second: str) -> Rule:
@@ -193,7 +194,7 @@ def _paths_differ(first: str, second: str) -> Rule:
 
 
 def _unique_within(it: "MountVolumes") -> bool:
-    for kind in _KINDS:
+    for kind in KINDS:
         paths = [volume.relative_mount_path for volume in it.by_kind(kind)]
         if len(paths) != len(set(paths)):
             return False
@@ -229,7 +230,7 @@ class MountVolumes(Model):
     """Claims of the namespace; an addition for clusters outside Azure."""
 
     rules: ClassVar[tuple[Rule, ...]] = tuple(
-        _paths_differ(first, second) for first, second in combinations(_KINDS, 2)
+        _paths_differ(first, second) for first, second in combinations(KINDS, 2)
     )
 
     def by_kind(self, kind: str) -> tuple[Volume, ...]:
@@ -245,4 +246,4 @@ class MountVolumes(Model):
     @property
     def all(self) -> tuple[Volume, ...]:
         """All volumes, in the order of the kinds and of the lists."""
-        return tuple(volume for kind in _KINDS for volume in self.by_kind(kind))
+        return tuple(volume for kind in KINDS for volume in self.by_kind(kind))

@@ -9,12 +9,16 @@ Decisions where the spec is silent: a cluster that shrinks below what its jobs h
 an effect are told in a condition.
 """
 
+from dataclasses import replace
+from typing import Literal
+
 from pydantic import ValidationError
 
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner import autostorage
 from batchai_operator.planner.admission import nodes_held
 from batchai_operator.planner.conditions import Condition, merge_conditions
-from batchai_operator.planner.facts import ClusterFacts, Object
+from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts, Object
 from batchai_operator.planner.plan import ClusterPlan, Event
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.specs import cluster_spec
@@ -47,6 +51,15 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
     conditions = [
         Condition("Ready", "False" if leaving else "True", allocation.capitalize(), message)
     ]
+    place, storage = _auto_storage(facts, spec)
+    if storage is not None:
+        conditions.append(storage)
+        if place is None:
+            # Helm and others wait for Ready, and no job can start before.
+            message += f"; no job can start: {storage.message}"
+            conditions[0] = Condition("Ready", "False", "AutoStorageNotReady", message)
+        if autostorage.obstacle(cluster["metadata"]["namespace"], facts.settings) is not None:
+            conditions.append(Condition("Stalled", "True", storage.reason, storage.message))
     if spec.node_setup is not None and spec.node_setup.setup_task is not None:
         text = "nodeSetup.setupTask is not run yet: this version of the operator does not have it."
         conditions.append(Condition("SetupTaskSkipped", "True", "NotSupported", text))
@@ -70,9 +83,44 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
         "targetNodeCount": target,
         "currentNodeCount": current,
         "nodeStateCounts": counts,
+        "autoStorage": place,
         "message": message,
     }
-    return _plan(facts, status, conditions)
+    plan = _plan(facts, status, conditions)
+    return replace(plan, events=_storage_events(old, storage) if plan.status else ())
+
+
+def _auto_storage(facts: ClusterFacts, spec: ClusterSpec) -> tuple[Object | None, Condition | None]:
+    """Return where auto-storage is, as far as it is there, and its condition."""
+    if not spec.auto_storage:
+        return None, None
+    status: Object = facts.cluster.get("status") or {}
+    before = status.get("autoStorage")
+    hindered = autostorage.obstacle(facts.cluster["metadata"]["namespace"], facts.settings)
+    found = hindered or facts.auto_storage
+    if found is None and before:
+        # Nobody has looked since the operator started; what was true stays said.
+        for known in status.get("conditions") or ():
+            if known.get("type") == autostorage.READY and known.get("status") == "True":
+                found = AutoStorageFacts(before, str(known["reason"]), str(known["message"]))
+    found = found or autostorage.PREPARING
+    # What was made stays mounted while storage cannot be reached; not what was taken away.
+    place = found.place or (None if hindered else before)
+    ready: Literal["True", "False"] = "True" if found.place else "False"
+    return place, Condition(autostorage.READY, ready, found.reason, found.message)
+
+
+def _storage_events(old: Object, storage: Condition | None) -> tuple[Event, ...]:
+    """Tell that auto-storage has come, or why it does not; once for each reason."""
+    if storage is None or storage.reason == autostorage.PREPARING.reason:
+        return ()
+    for known in old.get("conditions") or ():
+        same = (known.get("type"), known.get("status"), known.get("reason"))
+        if same == (storage.type, storage.status, storage.reason):
+            return ()
+    if storage.status == "True":
+        return (Event("Normal", autostorage.READY, storage.message),)
+    return (Event("Warning", storage.reason, storage.message),)
 
 
 def _current_nodes(spec: ClusterSpec, held: int) -> tuple[int, int]:

@@ -145,6 +145,21 @@ class JobFacts:
 
 
 @dataclass(frozen=True)
+class AutoStorageFacts:
+    """What became of making a cluster's auto-storage.
+
+    Attributes:
+        place: `status.autoStorage`: where it is; None when it could not be made or reached.
+        reason: CamelCase word.
+        message: sentence for people.
+    """
+
+    place: Object | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
 class ClusterFacts:
     """All that the plan of a cluster depends on.
 
@@ -153,12 +168,14 @@ class ClusterFacts:
         jobs: the unfinished jobs that name it.
         settings: of the operator.
         now: the time.
+        auto_storage: what was found last; None when nobody has looked since the operator started.
     """
 
     cluster: Object
     jobs: tuple[Object, ...]
     settings: Settings
     now: datetime
+    auto_storage: AutoStorageFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _LABEL_LENGTH = 63
 _UID_DIGITS = 6
 # The CRD holds names to DNS-1035, which begin with a letter.
 _CLEAN = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+_CLEAN_CLUSTER = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _LOOKS_HASHED = re.compile(r".*-[0-9a-f]{8}")
 
 
@@ -45,6 +46,21 @@ def object_name(workspace: str, experiment: str, name: str) -> str:
     if not readable[:1].isalpha():
         readable = f"job-{readable}"
     return f"{readable[: MAX_OBJECT_NAME - 9].rstrip('-')}-{digest}"
+
+
+def cluster_object_name(name: str) -> str:
+    """Return the object name of a cluster, whose name is unique in its namespace (design 2).
+
+    Args:
+        name: Batch AI name of the cluster.
+
+    Returns:
+        The name itself where it can be one; else a sanitised one with a hash.
+    """
+    if _CLEAN_CLUSTER.fullmatch(name) and len(name) <= MAX_OBJECT_NAME:
+        return name
+    readable = _sanitise(name) or "cluster"
+    return f"{readable[: MAX_OBJECT_NAME - 9].rstrip('-')}-{_digest(name)[:8]}"
 
 
 def service_name(job: dict[str, Any], attempt: int) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from batchai_operator import names
 from batchai_operator.model.base import to_wire
-from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import identity
+from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.build import Build, make_build, owner_reference
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.launch import doubled, node_plan
@@ -42,7 +42,7 @@ def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Objec
         pydantic.ValidationError: the job's or cluster's spec makes no sense.
     """
     spec = JobSpec.model_validate(job["spec"])
-    setup = ClusterSpec.model_validate(cluster["spec"]) if cluster else None
+    setup = with_auto_storage(cluster) if cluster else None
     build = make_build(
         job,
         spec,

@@ -15,12 +15,13 @@ from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.filesystems import UnmanagedFileSystem
 from batchai_operator.model.job import JobSpec
 from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
+from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.azurevolumes import azure_secret
 from batchai_operator.planner.build import Build, registry_secret
 from batchai_operator.planner.expansion import MAX_TEXT_BYTES
 from batchai_operator.planner.facts import Object, SecretFacts
 from batchai_operator.planner.failures import Failure, mount_failure, start_failure
-from batchai_operator.planner.specs import cluster_spec, job_spec
+from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.volumes import Mount, volume_fields
 
 _ACCOUNT_KEYS = ("azurestorageaccountname", "accountname")
@@ -63,7 +64,7 @@ def secrets_needed(job: Object, cluster: Object | None) -> frozenset[str]:
     """
     try:
         spec = job_spec(job)
-        setup = cluster_spec(cluster) if cluster else None
+        setup = with_auto_storage(cluster) if cluster else None
         storage = _storage_secrets(spec, setup)
     except (ValidationError, InvalidSpecError):
         return frozenset()

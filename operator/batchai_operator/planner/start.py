@@ -1,7 +1,7 @@
 """Starts a job that has not all its Pods: waits for cluster, nodes and Secrets, then makes them.
 
-Used by job.py. What can never work is refused before the job queues; what may come (cluster, free
-nodes, a VM size, a Secret) is waited for, and the status says for what.
+Used by job.py. What can never work is refused before the job queues; what may come (cluster, its
+auto-storage, free nodes, a VM size, a Secret) is waited for, and the status says for what.
 
 Decisions where the spec is silent: a missing Secret is waited for 15 s, because people apply jobs
 and Secrets together, and then ends the job as the mount error that it would become; a VM size that
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner import paths
+from batchai_operator.planner import autostorage, paths
 from batchai_operator.planner.build import (
     Build,
     check_cluster_reference,
@@ -34,7 +34,7 @@ from batchai_operator.planner.pods import meeting_children, node_pod
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
-from batchai_operator.planner.specs import cluster_spec, job_spec
+from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.status import Report
 from batchai_operator.planner.volumes import Mount, claims_of, plan_volumes
 from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
@@ -92,6 +92,12 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         text = f"Waiting: cluster {spec.cluster.name} is not valid: {explain(error)}"
         return Start(_waiting(basic, "InvalidCluster", text))
     check_cluster_reference(facts.job, spec, basic.segment or "")
+    if facts.cluster and cluster and autostorage.is_missing(facts.cluster, cluster):
+        text = (
+            f"Waiting for the auto-storage of cluster {spec.cluster.name}: "
+            f"{autostorage.why_missing(facts.cluster)}"
+        )
+        return Start(_waiting(basic, "AutoStorageNotReady", text))
     check_supported(facts.job, spec, cluster, facts.settings, _place(facts))
     if cluster is None:
         text = (
@@ -191,7 +197,7 @@ def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequenc
 def _cluster(facts: JobFacts) -> ClusterSpec | None:
     if facts.cluster is None:
         return None
-    return cluster_spec(facts.cluster)
+    return autostorage.with_auto_storage(facts.cluster)
 
 
 def _written_size(facts: JobFacts) -> str:

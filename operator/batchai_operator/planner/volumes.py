@@ -22,6 +22,7 @@ from batchai_operator.model.volumes import (
     MountVolumes,
     PersistentVolumeClaimMount,
 )
+from batchai_operator.planner import autostorage
 from batchai_operator.planner.azurevolumes import container_source, share_source
 from batchai_operator.planner.claims import SharedVolume
 from batchai_operator.planner.facts import Object
@@ -147,7 +148,10 @@ def plan_volumes(
 def volume_fields(
     spec: JobSpec, cluster: ClusterSpec | None, root: str
 ) -> Iterator[tuple[str, str, Volume]]:
-    """Yield (path of the field, mount root, volume) of all volumes, the cluster's first."""
+    """Yield (path of the field, mount root, volume) of all volumes, the cluster's first.
+
+    A cluster read by `autostorage.with_auto_storage` has the volumes of its auto-storage too.
+    """
     setup = cluster.node_setup if cluster else None
     levels: Sequence[tuple[str, str, MountVolumes | None]] = (
         (
@@ -162,7 +166,11 @@ def volume_fields(
             continue
         for kind in type(volumes).model_fields.values():
             for index, volume in enumerate(volumes.by_kind(str(kind.alias))):
-                yield f"{prefix}.{kind.alias}[{index}]", base, volume
+                field = f"{prefix}.{kind.alias}[{index}]"
+                if base == names.MOUNT_ROOT and cluster is not None:
+                    auto = autostorage.is_auto(cluster, volume.relative_mount_path)
+                    field = autostorage.FIELD if auto else field
+                yield field, base, volume
 
 
 def _source(where: str, volume: Volume, spec: JobSpec, settings: Settings, place: Place) -> Source:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import kopf
 
+from batchai_operator.azure.given import GivenAccount
 from batchai_operator.engine.controller import Controller
 from batchai_operator.handlers.probes import Probes
 from batchai_operator.kube.access import Access, load_access
@@ -55,7 +56,7 @@ async def operator(settings: Settings) -> AsyncIterator[Operator]:
         KubeClient(found) as client,
         KubeClient(found, timeout=REQUEST_SECONDS) as lease_client,
     ):
-        controller = Controller(client, settings, lambda: datetime.now(UTC))
+        controller = Controller(client, settings, lambda: datetime.now(UTC), GivenAccount(settings))
         lease = Lease(
             lease_client,
             settings.lease_name,

@@ -97,6 +97,28 @@ def test_what_the_chart_does_not_set_is_on_purpose(render):
     assert set(Settings.model_fields) - fields == {"kubeconfig", "context"}
 
 
+def test_auto_storage_reaches_the_operator(render, monkeypatch):
+    objects = render(
+        "autoStorage.backend=account",
+        "autoStorage.account.secret=box",
+        "autoStorage.account.namespaces={a,b}",
+        "autoStorage.account.plainNamesFor=a",
+    )
+    monkeypatch.setenv(
+        "BATCHAI_OPERATOR_AUTO_STORAGE", environment(objects)["BATCHAI_OPERATOR_AUTO_STORAGE"]
+    )
+    found = Settings().auto_storage
+    assert (found.backend, found.secret) == ("account", "box")
+    assert (found.namespaces, found.plain_names_for) == (("a", "b"), "a")
+    assert found.endpoint_suffix == "core.windows.net"
+    pod = pod_of(objects)
+    mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounts["auto-storage"]["mountPath"] == found.folder
+    secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    # A missing Secret must not keep the operator, and with it all other jobs, from running.
+    assert [(each["secretName"], each["optional"]) for each in secrets] == [("box", True)]
+
+
 def test_images_may_be_named_in_one_piece(render):
     objects = render("image=r/o@sha256:00", "launcher.image=r/l:1", "nodeImages.default=r/n:1")
     assert pod_of(objects)["containers"][0]["image"] == "r/o@sha256:00"
@@ -118,6 +140,14 @@ def test_the_network_policy_is_opt_in(render):
     assert ("NetworkPolicy", NAME) not in render()
     policy = render("networkPolicy.enabled=true")["NetworkPolicy", NAME]
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_the_network_policy_lets_the_operator_reach_its_storage_account(render):
+    account = ("autoStorage.backend=account", "autoStorage.account.secret=box")
+    ports = ("networkPolicy.enabled=true", "networkPolicy.apiServerPorts={6443}")
+    for values, expected in ((ports, {53, 6443}), ((*ports, *account), {53, 443, 6443})):
+        egress = render(*values)["NetworkPolicy", NAME]["spec"]["egress"]
+        assert {port["port"] for rule in egress for port in rule["ports"]} == expected
 
 
 def test_crds_stay_when_the_release_goes(render):

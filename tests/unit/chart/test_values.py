@@ -89,6 +89,10 @@ def test_the_schema_knows_exactly_the_values():
         ("nodeImages.ubuntu=x", "at '/nodeImages': additional properties 'ubuntu' not allowed"),
         ("subscriptionId=me", "/subscriptionId"),
         ("launcher.tag=1", "'tag' not allowed"),
+        ("autoStorage.backend=nfs", "/autoStorage/backend"),
+        ("autoStorage.backend=account", "/autoStorage/account/secret"),
+        ("autoStorage.backend=storageClass", "/autoStorage/share/storageClass"),
+        ("autoStorage.account.namespaces={Team}", "/autoStorage/account/namespaces"),
         ("serviceAccount.create=false", "serviceAccount.name is needed"),
     ],
 )

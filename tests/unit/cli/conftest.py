@@ -19,12 +19,17 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture
-def kube(monkeypatch: pytest.MonkeyPatch) -> FakeKube:
+def kube(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeKube:
     """A Kubernetes in which time passes at once."""
     breathe = asyncio.sleep
     monkeypatch.setattr(asyncio, "sleep", lambda _: breathe(0))
-    for variable in ("AZURE_BATCHAI_STORAGE_ACCOUNT", "AZURE_BATCHAI_STORAGE_KEY"):
+    for variable in (
+        "AZURE_BATCHAI_STORAGE_ACCOUNT",
+        "AZURE_BATCHAI_STORAGE_KEY",
+        "AZURE_CLOUD_NAME",
+    ):
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "azure"))
     return FakeKube()
 
 

@@ -30,6 +30,8 @@ def auto(minimum, maximum, initial):
     ("target", "minimum", "maximum", "expected"),
     [
         (None, None, None, None),
+        (None, 0, 0, None),
+        (0, 0, 0, auto(0, 0, 0)),
         (0, None, None, manual(0)),
         (3, None, None, manual(3)),
         (None, 2, 2, manual(2)),
@@ -91,10 +93,12 @@ def test_flags_win_over_the_file_and_keys_leave_it(kube, batchai, write):
 @pytest.mark.parametrize(
     ("flags", "code", "complaint"),
     [
-        ("-n nc6 -t 1", 1, "vmSize: "),
-        ("-n nc6 -s STANDARD_NC6", 1, "No number of nodes"),
-        ("-n My_Cluster -s STANDARD_NC6 -t 1", 2, "cannot name a cluster here"),
-        ("-n nc6 -s STANDARD_NC6 -t 1 -i Ubuntu", 1, "publisher:offer:sku:version"),
+        ("-n nc6 -t 1", 1, "Please provide VM size"),
+        ("-n nc6 -s STANDARD_NC6", 1, "Please provide scale setting"),
+        ("-n nc6 -s STANDARD_NC6 --min 0 --max 0", 1, "Please provide scale setting"),
+        ("-n My.Cluster -s STANDARD_NC6 -t 1", 2, "is not a name"),
+        ("-n nc6 -w no/where -s STANDARD_NC6 -t 1", 2, "is not a name"),
+        ("-n nc6 -s STANDARD_NC6 -t 1 -i Ubuntu", 1, "Unsupported image alias"),
     ],
 )
 def test_what_cannot_be_is_refused(kube, batchai, flags, code, complaint):

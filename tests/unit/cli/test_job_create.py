@@ -35,6 +35,7 @@ def accept(kube: FakeKube) -> None:
 
 def test_a_recipe_as_it_is_becomes_an_object(kube, batchai, write, golden):
     kube.add("batchaiclusters", cluster())
+    kube.add("secrets", {"metadata": {"name": "azure-storage-account-batchaidev-secret"}})
     accept(kube)
     path = write(RECIPE)
     done = batchai(f"job create -n distributed_tf -w recipe_w -e e -c nc6 -f {path} {ACCOUNT}")
@@ -46,7 +47,7 @@ def test_a_recipe_as_it_is_becomes_an_object(kube, batchai, write, golden):
     golden("recipe-object.yaml", yaml.safe_dump(stored, sort_keys=False))
     golden("recipe-answer.json", done.stdout)
     # The key was not given, so it is for the namespace's own Secret to say.
-    assert kube.names("secrets") == []
+    assert kube.writes == [("create", "batchaijobs")]
 
 
 def test_dry_run_prints_what_kubectl_can_apply_and_sends_nothing(kube, batchai, write):
@@ -200,6 +201,7 @@ def test_a_refusal_is_told_though_its_secret_cannot_be_removed(kube, batchai, wr
 
 def test_unknown_members_are_named_and_dropped(kube, batchai, write):
     kube.add("batchaiclusters", cluster())
+    kube.add("secrets", {"metadata": {"name": "azure-storage-account-batchaidev-secret"}})
     accept(kube)
     recipe = copy.deepcopy(RECIPE)
     recipe["location"] = "eastus"
@@ -234,6 +236,7 @@ def test_what_show_printed_can_be_created_again(kube, batchai, write):
 
 def test_members_that_are_null_are_not_sent(kube, batchai, write):
     kube.add("batchaiclusters", cluster())
+    kube.add("secrets", {"metadata": {"name": "azure-storage-account-batchaidev-secret"}})
     accept(kube)
     unset = {"accountKey": None, "accountKeySecretReference": None}
     recipe = copy.deepcopy(RECIPE)
@@ -248,7 +251,7 @@ def test_members_that_are_null_are_not_sent(kube, batchai, write):
 @pytest.mark.parametrize(
     ("change", "flags", "code", "complaint"),
     [
-        ({}, "", 1, "set AZURE_BATCHAI_STORAGE_ACCOUNT"),
+        ({}, "", 1, "AZURE_BATCHAI_STORAGE_ACCOUNT or storage_account"),
         ({}, f"{ACCOUNT} -c nowhere", 3, "ClusterNotFound: The specified cluster nowhere is not"),
         ({}, f"{ACCOUNT} -n old", 1, "A job with given name already exists: old"),
         ({}, f"{ACCOUNT} -n a/b", 2, "'a/b' is not a name"),

@@ -9,6 +9,7 @@ or after it took effect.
 # ruff: noqa: ARG002 (a fake takes what the real one takes)
 
 import asyncio
+import base64
 import copy
 import itertools
 from collections import Counter
@@ -40,6 +41,26 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+class FakeAccount:
+    """Implements `StorageAccount`: what was made, and what goes wrong."""
+
+    def __init__(self) -> None:
+        self.name, self.key = "acct", "a2V5"
+        self.made: set[str] = set()
+        self.looks = 0
+        self.trouble: Exception | None = None
+
+    def credentials(self) -> tuple[str, str]:
+        return self.name, self.key
+
+    async def ensure(self, share: str, container: str) -> None:
+        self.looks += 1
+        await asyncio.sleep(0)
+        if self.trouble is not None:
+            raise self.trouble
+        self.made |= {share, container}
 
 
 class FakeStore:
@@ -74,6 +95,8 @@ class FakeStore:
         metadata.setdefault("creationTimestamp", "2026-11-24T04:00:00Z")
         metadata["generation"] = metadata.get("generation", 0) or 1
         obj["apiVersion"], obj["kind"] = resource.api_version, resource.kind
+        for name, value in obj.pop("stringData", {}).items():
+            obj.setdefault("data", {})[name] = base64.b64encode(value.encode()).decode()
         self.objects[key] = obj
         self._tell(resource, "MODIFIED" if old else "ADDED", obj)
         return copy.deepcopy(obj)

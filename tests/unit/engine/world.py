@@ -13,7 +13,7 @@ from batchai_operator.engine.controller import Controller
 from batchai_operator.engine.inbox import Task
 from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, Object
 from batchai_operator.settings import Settings
-from unit.engine.fakes import FakeClock, FakeStore
+from unit.engine.fakes import FakeAccount, FakeClock, FakeStore
 
 SETTINGS = Settings(launcher_image="launcher:1", node_images={"default": "node:1"})
 
@@ -21,13 +21,15 @@ SETTINGS = Settings(launcher_image="launcher:1", node_images={"default": "node:1
 class World:
     """Everything a test touches."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = SETTINGS) -> None:
         self.clock = FakeClock()
+        self.settings = settings
+        self.account = FakeAccount()
         self.store = FakeStore()
         self.controller = self._operator()
 
     def _operator(self) -> Controller:
-        controller = Controller(self.store, SETTINGS, self.clock)
+        controller = Controller(self.store, self.settings, self.clock, self.account)
         self.store.watchers = [controller.deliver]
         return controller
 
@@ -69,6 +71,7 @@ class World:
         queue = self.controller.queue
         for _ in range(rounds):
             await queue.drain()
+            await self.controller.auto_storage.queue.drain()
             # Keys that are due at once come through the timer of the loop.
             await asyncio.sleep(0.001)
             if queue.depth:
