@@ -38,7 +38,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
     Every command also takes --verbose and --debug, for more to read on standard error, and, for old
     scripts, --subscription.
     """
-    session = context.obj or Session(connect=wiring.connect)
+    session = context.obj or Session(wiring.connect, wiring.open_container)
     context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
 
 
