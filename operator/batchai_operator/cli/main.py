@@ -16,6 +16,7 @@ from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
+from batchai_operator.cli.path_commands import path_group
 from batchai_operator.cli.session import Session
 
 
@@ -44,6 +45,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 
 cli.add_command(job_group)
 cli.add_command(cluster_group)
+cli.add_command(path_group)
 add_everywhere(cli)
 
 
