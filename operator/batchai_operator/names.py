@@ -49,7 +49,11 @@ ATTEMPT_LABEL = f"{GROUP}/attempt"
 """Which run of the job a Pod belongs to, from 1; a resumed or retried job counts up."""
 
 COMPONENT_LABEL = f"{GROUP}/component"
-"""`node` for the Pods of a running job, `reader` for the Pods that read files afterwards."""
+"""`node` for the Pods of a running job, `reader` for the Pods that read files afterwards, and
+`TRANSFER_COMPONENT`."""
+
+TRANSFER_COMPONENT = "transfer"
+"""Component of the Pods through which people copy files to and from a volume."""
 
 RESOURCE_GROUP_ANNOTATION = f"{GROUP}/resource-group"
 """On a Namespace: the resource group's name in output paths, instead of the namespace's."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
+from batchai_operator.cli.download_commands import download_output
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import EXIT_INTERRUPTED, Session, say, show
 from batchai_operator.engine.commands import JobKey, find_job
@@ -27,6 +28,9 @@ COLUMNS = (
 @click.group("file")
 def file_group() -> None:
     """Output files of jobs."""
+
+
+file_group.add_command(download_output)
 
 
 @file_group.command("list")

@@ -17,6 +17,7 @@ from batchai_operator.cli.cluster_commands import cluster_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
 from batchai_operator.cli.session import Session
+from batchai_operator.cli.storage_commands import storage_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +45,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 
 cli.add_command(job_group)
 cli.add_command(cluster_group)
+cli.add_command(storage_group)
 add_everywhere(cli)
 
 
