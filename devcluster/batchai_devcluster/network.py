@@ -17,7 +17,7 @@ from batchai_devcluster.running import run, succeeds
 #: Name of the process that holds the namespace.
 HOLDER = "network"
 #: Second number of the node network to try; services and Pods take the two that follow.
-CANDIDATES = (197, 187, 177, 167, 157, 147)
+CANDIDATES = (197, 187, 177, 167, 157, 147, 137, 127)
 
 
 @dataclass(frozen=True)

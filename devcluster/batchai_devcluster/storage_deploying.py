@@ -25,7 +25,9 @@ ACCOUNT = "batchaidev"
 SECRET = f"azure-storage-account-{ACCOUNT}-secret"
 #: Azurite's address in the cluster; the chart's `blobEndpoint` has the same form.
 BLOB_ENDPOINT = f"http://azurite.{NAMESPACE}.svc.cluster.local:10000/{{account}}"
-DRIVERS = frozenset({"blob.csi.azure.com", "file.csi.azure.com"})
+DRIVERS = frozenset(
+    {"blob.csi.azure.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io"}
+)
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
 _KEYS = "accounts"

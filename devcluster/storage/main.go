@@ -1,6 +1,7 @@
-// Program storage stands in for Azure's two storage drivers on a development cluster.
+// Program storage stands in for four storage drivers on a development cluster: Azure's two, and those
+// for NFS and SMB.
 //
-//	storage node        the CSI node plugin of blob.csi.azure.com and file.csi.azure.com
+//	storage node        the CSI node plugins
 //	storage mount       serves one mount (started by `node`, not by people)
 //	storage admin ...   shares, containers, files and faults (see admin/)
 //
@@ -25,6 +26,7 @@ import (
 	"batchai.dev/devcluster/storage/blobfs"
 	"batchai.dev/devcluster/storage/contract"
 	"batchai.dev/devcluster/storage/mounting"
+	"batchai.dev/devcluster/storage/nfsfs"
 	"batchai.dev/devcluster/storage/plugin"
 	"batchai.dev/devcluster/storage/sharefs"
 )
@@ -57,8 +59,11 @@ func run(arguments []string) error {
 		return node(arguments[1:])
 	case "mount":
 		return mounting.Serve(os.Stdin, os.Stdout, func(spec mounting.Spec) (mounting.Served, error) {
-			if spec.Share != nil {
+			switch {
+			case spec.Share != nil:
 				return sharefs.Mount(spec)
+			case spec.NFS != nil:
+				return nfsfs.Mount(spec)
 			}
 			return blobfs.Mount(spec)
 		})
@@ -110,7 +115,7 @@ func node(arguments []string) error {
 	}
 	children := &mounting.Children{Command: []string{self, "mount"}}
 	failed := make(chan error, 8)
-	for _, driver := range []string{contract.BlobDriver, contract.ShareDriver} {
+	for _, driver := range []string{contract.BlobDriver, contract.ShareDriver, contract.NFSDriver, contract.SMBDriver} {
 		served := &plugin.Node{Driver: driver, NodeID: *name, Storage: storage, Secrets: secrets, Mounter: children}
 		stop, err := plugin.Serve(served, *root, *root, failed)
 		if err != nil {

@@ -18,6 +18,9 @@ JOB_KIND, JOB_PLURAL = "BatchAIJob", "batchaijobs"
 CLUSTER_KIND, CLUSTER_PLURAL = "BatchAICluster", "batchaiclusters"
 """A Batch AI cluster: kind and plural."""
 
+FILE_SERVER_KIND, FILE_SERVER_PLURAL = "BatchAIFileServer", "batchaifileservers"
+"""A Batch AI file server: kind and plural."""
+
 CATEGORY = "batchai"
 """`kubectl get batchai` lists all our kinds."""
 
@@ -49,11 +52,23 @@ ATTEMPT_LABEL = f"{GROUP}/attempt"
 """Which run of the job a Pod belongs to, from 1; a resumed or retried job counts up."""
 
 COMPONENT_LABEL = f"{GROUP}/component"
-"""`node` for the Pods of a running job, `reader` for the Pods that read files afterwards, and
-`TRANSFER_COMPONENT`."""
+"""`node` for the Pods of a running job, `reader` for the Pods that read files afterwards,
+`fileserver` for what runs a file server, and the two below."""
 
 TRANSFER_COMPONENT = "transfer"
-"""Component of the Pods through which people copy files to and from a volume."""
+"""`COMPONENT_LABEL` of the Pods through which people copy files to and from a volume."""
+
+FILE_SERVER_LABEL = f"{GROUP}/file-server"
+"""Object name of the file server that a Pod, Service or claim belongs to."""
+
+SHARED_COMPONENT = "volume"
+"""`COMPONENT_LABEL` of the PersistentVolumes and claims that jobs of a namespace share."""
+
+SHARED_PREFIX = "bai-"
+"""How the names of those PersistentVolumes and claims begin."""
+
+SOURCE_ANNOTATION = f"{GROUP}/source"
+"""On those: what is mounted, for people."""
 
 RESOURCE_GROUP_ANNOTATION = f"{GROUP}/resource-group"
 """On a Namespace: the resource group's name in output paths, instead of the namespace's."""

@@ -53,6 +53,14 @@ class Settings(BaseSettings):
         default="",
         description="Endpoint of blob storage with `{account}` in it; empty means Azure's own.",
     )
+    static_volumes: bool = Field(
+        default=True,
+        description="Whether PersistentVolumes may be made, for NFS and where a job asks for them.",
+    )
+    node_identity: bool = Field(
+        default=False,
+        description="Whether jobs of any namespace may reach storage as the Kubernetes nodes.",
+    )
     log_patience_seconds: int = Field(
         default=600,
         ge=1,

@@ -19,6 +19,7 @@ from batchai_operator.planner.facts import (
     Refusal,
     SecretFacts,
 )
+from batchai_operator.planner.fileservers import FileServerEndpoint
 from batchai_operator.planner.job import plan_job
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.settings import Settings
@@ -263,6 +264,9 @@ def facts_from(raw: Mapping[str, Any]) -> JobFacts:
         new_key="0" * 64,
         settings=SETTINGS.model_copy(update=raw.get("settings", {})),
         now=NOW,
+        file_servers={
+            name: FileServerEndpoint(**found) for name, found in raw.get("fileServers", {}).items()
+        },
         refusal=Refusal(**refusal) if refusal else None,
     )
 
@@ -280,6 +284,7 @@ def plan_as_data(plan: JobPlan) -> dict[str, Any]:
                         entry["value"] = shown if is_job else "(as in container job)"
         created.append(child)
     data = {
+        "shared": [[made.volume, made.claim] for made in plan.shared],
         "create": created,
         "delete": [{"name": pod.name, "uid": pod.uid} for pod in plan.delete],
         "status": plan.status,

@@ -8,7 +8,7 @@ import (
 // cifsOptions are the options of mount.cifs that have no effect on the stand-in.
 var cifsOptions = words(`
 	_netdev acdirmax acregmax actimeo atime cache closetimeo domain echo_interval exec file_mode
-	forcegid forceuid handletimeout hard iocharset mapchars mapposix max_channels mfsymlinks
+	forcegid forceuid guest handletimeout hard iocharset mapchars mapposix max_channels mfsymlinks
 	multichannel nobrl nodev nodiratime noexec nofail noatime nomapposix noperm noserverino
 	nosharesock nostrictsync nosuid nounix perm persistenthandles relatime resilienthandles
 	rsize rw seal sec serverino soft suid strictsync user_xattr vers wsize

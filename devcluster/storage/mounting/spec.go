@@ -1,6 +1,6 @@
 // Package mounting makes and removes mounts.
 //
-// Each mounted share or container is served by a child process of its own (this same program), as
+// Each mounted share, container or export is served by a child process of its own (this same program), as
 // each blobfuse2 is. The child gets its Spec on standard input, so that no key stands in a command
 // line, and says on standard output when the mount is there. Package plugin calls it.
 package mounting
@@ -9,13 +9,14 @@ import (
 	"batchai.dev/devcluster/storage/contract"
 )
 
-// Spec is one mount; exactly one of Share and Blob is set.
+// Spec is one mount; exactly one of Share, Blob and NFS is set.
 type Spec struct {
 	Target string
 	// Source is what the mount table shows.
 	Source string
 	Share  *Share
 	Blob   *Blob
+	NFS    *NFS
 }
 
 // Share is a folder of this machine, shown as SMB would show it.
@@ -35,6 +36,13 @@ type Blob struct {
 	// Cache is a folder for this mount alone; it is removed with it.
 	Cache string
 	Fuse  contract.Fuse
+}
+
+// NFS is an export of a server.
+type NFS struct {
+	Server  string
+	Path    string
+	Options contract.NFSMount
 }
 
 // Mounter is what the plugin needs; children.go has the real one, tests have a fake.

@@ -35,6 +35,12 @@ func (n *Node) mount(ctx context.Context, asked contract.Request) error {
 		return alreadyBusy(asked.ID)
 	}
 	defer n.busy.release(asked.Target)
+	switch n.Driver {
+	case contract.NFSDriver:
+		return n.mountNFS(asked)
+	case contract.SMBDriver:
+		return n.mountSMB(ctx, asked)
+	}
 	rules := contract.Share
 	if n.Driver == contract.BlobDriver {
 		rules = contract.Blob

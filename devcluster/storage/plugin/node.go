@@ -26,7 +26,7 @@ const statTime = 5 * time.Second
 // Node serves one driver.
 type Node struct {
 	csi.UnimplementedNodeServer
-	// Driver is contract.BlobDriver or contract.ShareDriver.
+	// Driver is one of the names in package contract.
 	Driver  string
 	NodeID  string
 	Storage Storage
@@ -41,16 +41,17 @@ func (n *Node) NodeGetInfo(context.Context, *csi.NodeGetInfoRequest) (*csi.NodeG
 	return &csi.NodeGetInfoResponse{NodeId: n.NodeID}, nil
 }
 
-// NodeGetCapabilities names what both real drivers can do on a node.
+// NodeGetCapabilities names what the real drivers can do on a node; csi-driver-nfs stages nothing.
 //
 // SINGLE_NODE_MULTI_WRITER is left out: whoever announces it must enforce ReadWriteOncePod.
 func (n *Node) NodeGetCapabilities(context.Context, *csi.NodeGetCapabilitiesRequest) (*csi.NodeGetCapabilitiesResponse, error) {
 	response := &csi.NodeGetCapabilitiesResponse{}
-	for _, capability := range []csi.NodeServiceCapability_RPC_Type{
-		csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME,
-		csi.NodeServiceCapability_RPC_GET_VOLUME_STATS,
-		csi.NodeServiceCapability_RPC_VOLUME_MOUNT_GROUP,
-	} {
+	capabilities := []csi.NodeServiceCapability_RPC_Type{csi.NodeServiceCapability_RPC_GET_VOLUME_STATS}
+	if n.Driver != contract.NFSDriver {
+		capabilities = append(capabilities,
+			csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME, csi.NodeServiceCapability_RPC_VOLUME_MOUNT_GROUP)
+	}
+	for _, capability := range capabilities {
 		response.Capabilities = append(response.Capabilities, &csi.NodeServiceCapability{
 			Type: &csi.NodeServiceCapability_Rpc{Rpc: &csi.NodeServiceCapability_RPC{Type: capability}},
 		})
@@ -60,6 +61,9 @@ func (n *Node) NodeGetCapabilities(context.Context, *csi.NodeGetCapabilitiesRequ
 
 // NodeStageVolume mounts a PersistentVolume's container or share once per node.
 func (n *Node) NodeStageVolume(ctx context.Context, in *csi.NodeStageVolumeRequest) (*csi.NodeStageVolumeResponse, error) {
+	if n.Driver == contract.NFSDriver {
+		return nil, status.Error(codes.Unimplemented, "")
+	}
 	if in.GetVolumeId() == "" {
 		return nil, status.Error(codes.InvalidArgument, "Volume ID missing in request")
 	}
@@ -86,6 +90,10 @@ func (n *Node) NodePublishVolume(ctx context.Context, in *csi.NodePublishVolumeR
 		return nil, status.Error(codes.InvalidArgument, "Target path not provided")
 	}
 	asked := request(in.GetVolumeId(), target, in.GetVolumeContext(), in.GetSecrets(), in.GetVolumeCapability())
+	if n.Driver == contract.NFSDriver {
+		asked.ReadOnly = in.GetReadonly()
+		return &csi.NodePublishVolumeResponse{}, n.mount(ctx, asked)
+	}
 	if contract.Attributes(asked.Attributes).IsEphemeral() {
 		// `readOnly` of an inline volume reaches no driver; the kubelet sees to it.
 		return &csi.NodePublishVolumeResponse{}, n.mount(ctx, asked)

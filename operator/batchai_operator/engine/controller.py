@@ -34,6 +34,7 @@ from batchai_operator.engine.ports import (
 )
 from batchai_operator.engine.queue import Counts, WorkQueue
 from batchai_operator.engine.report import Reporter
+from batchai_operator.engine.sharedvolumes import SharedVolumes
 from batchai_operator.errors import BatchAIError
 from batchai_operator.settings import Settings
 
@@ -108,6 +109,7 @@ class Controller:
         admissions = Admissions(self.cache)
         self._inbox = Inbox(self.cache, admissions, self.queue.add, cluster_of)
         reporter = Reporter(store, self._inbox)
+        self._volumes = SharedVolumes(store, self._inbox.uses)
         self._jobs = JobReconciler(
             cache=self.cache,
             admissions=admissions,
@@ -115,6 +117,7 @@ class Controller:
                 store, settings.gpu_resource, clock, reads_nodes=not settings.namespace
             ),
             children=Children(store, self._inbox),
+            volumes=self._volumes,
             reporter=reporter,
             settings=settings,
             clock=clock,
@@ -170,12 +173,19 @@ class Controller:
                     self._inbox.gone(resource, lost)
                     # Its deletion was missed, so no event of our last write will come either.
                     self._inbox.echo.heard(lost, gone=True)
+        await self._sync_volumes()
         self._synced_at = asyncio.get_running_loop().time()
         for job in self.cache.jobs:
             if not is_finished(job) or self.cache.pods_of(job):
                 self.queue.add(Task("job", *name_of(job)))
         for cluster in self.cache.clusters:
             self.queue.add(Task("cluster", *cluster_key(cluster)))
+
+    async def _sync_volumes(self) -> None:
+        if self._settings.static_volumes:
+            self._inbox.uses.keep_jobs(self.cache.jobs.uids())
+            async for claim in self._volumes.unused(self._namespace):
+                self.queue.add(Task("volume", *claim))
 
     async def first_sync(self) -> None:
         """List until it works; an operator that starts before its CRDs simply waits for them."""
@@ -226,6 +236,8 @@ class Controller:
         key = (task.namespace, task.name)
         if task.kind == "cluster":
             return await self._clusters.reconcile(key)
+        if task.kind == "volume":
+            return await self._volumes.reconcile(key)
         return await self._jobs.reconcile(key)
 
     async def _resync(self) -> None:

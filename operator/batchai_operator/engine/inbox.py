@@ -12,12 +12,13 @@ from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.cache import Cache, Key, cluster_key, job_of, name_of
 from batchai_operator.engine.echo import Echo
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
+from batchai_operator.engine.sharedvolumes import ClaimUses
 
 
 class Task(NamedTuple):
     """A key of the work queue."""
 
-    kind: Literal["job", "cluster"]
+    kind: Literal["job", "cluster", "volume"]
     namespace: str
     name: str
 
@@ -37,6 +38,7 @@ class Inbox:
 
     Attributes:
         echo: whether watches bring back what we wrote.
+        uses: which jobs use which claims of ours.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Inbox:
         self._enqueue = enqueue
         self._cluster_of = cluster_of
         self.echo = Echo()
+        self.uses = ClaimUses(lambda claim: enqueue(Task("volume", *claim)))
 
     def wrote(self, resource: Resource, obj: Object) -> None:
         """Take in the API server's answer to a write of ours."""
@@ -80,6 +83,7 @@ class Inbox:
         """Take in that an object does not exist any more."""
         uid = obj["metadata"]["uid"]
         if resource == JOBS:
+            self.uses.drop_job(uid)
             cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
             if self._cache.jobs.drop(uid) and cluster is not None:
                 self._admissions.job_left(uid, cluster)
@@ -107,6 +111,7 @@ class Inbox:
         before = self._cache.jobs.by_uid(job["metadata"]["uid"])
         if not self._cache.jobs.put(job):
             return
+        self.uses.see_job(job)
         self._enqueue(Task("job", *name_of(job)))
         clusters = {self._cluster_of(job)}
         if before is not None:
@@ -138,6 +143,7 @@ class Inbox:
         job = self._cache.jobs.by_uid(uid)
         if job is None or _namespace(job) != namespace:
             return
+        self.uses.see_pod(pod)
         self._enqueue(Task("job", *name_of(job)))
         cluster = self._cluster_of(job)
         if cluster is not None:

@@ -20,6 +20,7 @@ from batchai_operator.engine.keys import cluster_of, is_finished, vm_size_of
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.report import Reporter
+from batchai_operator.engine.sharedvolumes import SharedVolumes
 from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
@@ -44,6 +45,7 @@ class JobReconciler:
         admissions: which jobs may start.
         lookups: what is asked for when needed.
         children: makes and deletes Pods, Service, Secret.
+        volumes: makes what jobs share.
         reporter: writes status and Events.
         settings: of the operator.
         clock: what time it is, for the planner.
@@ -56,6 +58,7 @@ class JobReconciler:
         admissions: Admissions,
         lookups: Lookups,
         children: Children,
+        volumes: SharedVolumes,
         reporter: Reporter,
         settings: Settings,
         clock: Clock,
@@ -64,6 +67,7 @@ class JobReconciler:
         self._admissions = admissions
         self._lookups = lookups
         self._children = children
+        self._volumes = volumes
         self._reporter = reporter
         self._settings = settings
         self._clock = clock
@@ -163,6 +167,7 @@ class JobReconciler:
         taken = self._admissions.starting(job, cluster) if cluster else nullcontext()
         with taken:
             try:
+                await self._volumes.make(job, plan.shared)
                 await self._children.create_all(job, plan.create)
             except (ForbiddenError, NameTakenError, RejectedError) as error:
                 return Refusal(

@@ -57,8 +57,12 @@ def _each(
 
 
 def _volume(volume: Mapping[str, Any]) -> Object:
-    csi = volume.get("csi")
-    return {"name": volume["name"], **({"csi": {"driver": csi.get("driver")}} if csi else {})}
+    csi, claim = volume.get("csi"), volume.get("persistentVolumeClaim")
+    return {
+        "name": volume["name"],
+        **({"csi": {"driver": csi.get("driver")}} if csi else {}),
+        **({"persistentVolumeClaim": {"claimName": claim.get("claimName")}} if claim else {}),
+    }
 
 
 def _container(container: Mapping[str, Any]) -> Object:

@@ -32,12 +32,17 @@ class Resource:
 
 JOBS = Resource(names.API_VERSION, names.JOB_PLURAL, names.JOB_KIND)
 CLUSTERS = Resource(names.API_VERSION, names.CLUSTER_PLURAL, names.CLUSTER_KIND)
+FILE_SERVERS = Resource(names.API_VERSION, names.FILE_SERVER_PLURAL, names.FILE_SERVER_KIND)
 PODS = Resource("v1", "pods", "Pod")
 SERVICES = Resource("v1", "services", "Service")
 SECRETS = Resource("v1", "secrets", "Secret")
+CLAIMS = Resource("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
 EVENTS = Resource("v1", "events", "Event")
 NODES = Resource("v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
+CLAIMS = Resource("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+PERSISTENT_VOLUMES = Resource("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from batchai_operator.model.base import Model
+from batchai_operator.model.identities import ManagedIdentity, WorkloadIdentity
 from batchai_operator.model.rules import NOT_OURS, Rule, at_most_one, refused_secret
 from batchai_operator.model.text import AnyText, ObjectName, Text, VariableName, any_case
 
@@ -66,19 +67,27 @@ class SecretKeyReference(Model):
 
 
 class StorageCredentials(Model):
-    """Where the key of a storage account is found (spec 2.6).
+    """How a storage account is reached (spec 2.6).
 
-    Without any of the three, Secret `azure-storage-account-<account>-secret` is used.
+    Without any of these, Secret `azure-storage-account-<account>-secret` is used.
     """
 
     account_key: RefusedSecret = None
     """Refused: keep the key in a Secret and name that in `secretRef`."""
 
     account_key_secret_reference: KeyVaultSecretReference | None = None
-    """The key in Azure Key Vault."""
+    """The key in Azure Key Vault; for containers, and where the administrator permits it. The
+    driver reads it as the Kubernetes node's identity."""
 
     secret_ref: SecretReference | None = None
-    """Secret with the keys `azurestorageaccountname` and `azurestorageaccountkey`."""
+    """Secret with the keys `azurestorageaccountname` and `azurestorageaccountkey`; for a container
+    also `azurestorageaccountsastoken` in the place of the second."""
+
+    workload_identity: WorkloadIdentity | None = None
+    """No key: the identity of the job's ServiceAccount."""
+
+    managed_identity: ManagedIdentity | None = None
+    """No key: an identity of the Kubernetes nodes, where the administrator permits it."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         refused_secret(
@@ -88,8 +97,9 @@ class StorageCredentials(Model):
             "--from-literal=azurestorageaccountkey=KEY` (`batchai job create` makes it for you)",
         ),
         at_most_one(
-            ("accountKeySecretReference", "secretRef"),
-            "only one of accountKeySecretReference and secretRef may be given; remove the other",
+            ("accountKeySecretReference", "secretRef", "workloadIdentity", "managedIdentity"),
+            "only one of accountKeySecretReference, secretRef, workloadIdentity and "
+            "managedIdentity may be given; remove the others",
         ),
     )
 

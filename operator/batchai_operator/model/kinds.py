@@ -8,6 +8,7 @@ from typing import Any
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.fileserver import FileServerSpec, FileServerStatus
 from batchai_operator.model.job import JobSpec
 from batchai_operator.model.schema import structural_schema
 from batchai_operator.model.status import ClusterStatus, JobStatus
@@ -15,6 +16,8 @@ from batchai_operator.names import (
     CATEGORY,
     CLUSTER_KIND,
     CLUSTER_PLURAL,
+    FILE_SERVER_KIND,
+    FILE_SERVER_PLURAL,
     GROUP,
     JOB_KIND,
     JOB_PLURAL,
@@ -166,7 +169,32 @@ CLUSTER = Kind(
     },
 )
 
-KINDS = (CLUSTER, JOB)
+FILE_SERVER = Kind(
+    kind=FILE_SERVER_KIND,
+    plural=FILE_SERVER_PLURAL,
+    short=("baifs",),
+    about="A Batch AI file server: an NFS server that jobs mount, run by the operator or not.",
+    spec=FileServerSpec,
+    status=FileServerStatus,
+    name_shape="[a-z0-9](?:[-a-z0-9]*[a-z0-9])?",
+    name_remedy=(
+        f"metadata.name of a file server must consist of at most {MAX_OBJECT_NAME} small letters, "
+        "digits and '-', because its Service is named after it; put the Batch AI name into "
+        "spec.name"
+    ),
+    columns=(
+        Column("State", ".status.provisioningState", "Whether jobs can mount it"),
+        Column("Server", ".status.mountSettings.fileServerInternalIP", "Address of the server"),
+        Column("Mount point", ".status.mountSettings.mountPoint", "What the server exports"),
+        Column("Age", ".metadata.creationTimestamp", "Time since creation", "date"),
+        Column("Message", ".status.message", "What is going on and why", wide=True),
+        Column("Workspace", ".spec.workspace", "Workspace of the file server", wide=True),
+        Column("Claim", ".spec.storage.claimName", "Claim that holds the files", wide=True),
+    ),
+    selectable=(".status.provisioningState", ".spec.workspace"),
+)
+
+KINDS = (CLUSTER, FILE_SERVER, JOB)
 """All kinds, in the order in which they are installed."""
 
 

@@ -187,11 +187,12 @@ _FIXED = (
     "imagePullSecrets",
     "resources",
     "priorityClassName",
+    "volumeMode",
 )
 
 
 class KubernetesSettings(Model):
-    """Settings of the job's Pods."""
+    """Settings of the job's Pods and volumes."""
 
     service_account_name: ObjectName | None = None
     """ServiceAccount of the Pods; the namespace's default when absent. No token is mounted."""
@@ -226,6 +227,11 @@ class KubernetesSettings(Model):
 
     priority_class_name: ObjectName | None = None
     """PriorityClass of the Pods."""
+
+    volume_mode: Literal["Inline", "PersistentVolume"] | None = None
+    """How shares and containers of the job and its cluster are mounted: as `Inline` volumes (when
+    absent), one mount per Pod, or as `PersistentVolume`, one mount per Kubernetes node for all jobs
+    of the namespace. NFS and identities of nodes take the second whatever is said here."""
 
     ttl_seconds_after_finished: Annotated[Count, Field(ge=0, le=2**31 - 1)] | None = None
     """Seconds after the end of the job when its Pods are removed; the job's object and its files

@@ -145,6 +145,34 @@ def refused_secret(name: str, remedy: str) -> Rule:
     )
 
 
+def must_match(name: str, pattern: str, message: str) -> Rule:
+    """Return the rule that a required text matches somewhere, told without its value.
+
+    Args:
+        name: the field, as on the wire.
+        pattern: regular expression of the kind that RE2 and Python share.
+        message: what to do.
+    """
+    return Rule(
+        cel=f"self.{name}.matches({quote(pattern)})",
+        message=message,
+        check=lambda value: _matches(pattern, value, name),
+    )
+
+
+def must_not_match(name: str, pattern: str, message: str) -> Rule:
+    """Return the rule that a required text matches nowhere; see `must_match`."""
+    return Rule(
+        cel=f"!self.{name}.matches({quote(pattern)})",
+        message=message,
+        check=lambda value: not _matches(pattern, value, name),
+    )
+
+
+def _matches(pattern: str, value: object, name: str) -> bool:
+    return re.search(pattern, str(_look_up(value, name)), re.ASCII) is not None
+
+
 _OURS = (PLAN_VARIABLE, KEY_VARIABLE, "BATCHAI_POD_IP")
 
 NOT_OURS = Rule(

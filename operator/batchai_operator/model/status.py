@@ -12,7 +12,9 @@ from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 
-_BY_TYPE: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+BY_TYPE: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+"""List of conditions, one of each type."""
+
 _BY_INDEX: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["index"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
@@ -97,6 +99,17 @@ class JobNode(Model):
     """Phase of the Pod."""
 
 
+class VolumeClaim(Model):
+    """A claim by which a volume of the job is mounted."""
+
+    field: str
+    """The volume, such as `mountVolumes.fileServers[0]`."""
+
+    claim_name: str
+    """PersistentVolumeClaim of the namespace; the operator removes it when no job is left that
+    names it."""
+
+
 class JobStatus(Model):
     """State of a job (spec 2.5, 2.10)."""
 
@@ -135,13 +148,16 @@ class JobStatus(Model):
     nodes: tuple[JobNode, ...] = Field((), json_schema_extra=_BY_INDEX)
     """Nodes of the current or last attempt."""
 
+    volume_claims: tuple[VolumeClaim, ...] = Field((), json_schema_extra=_ATOMIC)
+    """Volumes that are mounted by claims of the operator's making."""
+
     execution_info: ExecutionInfo | None = None
     """How the job ran."""
 
     message: str | None = None
     """What is going on and why, in one line."""
 
-    conditions: tuple[Condition, ...] = Field((), json_schema_extra=_BY_TYPE)
+    conditions: tuple[Condition, ...] = Field((), json_schema_extra=BY_TYPE)
     """`Ready`, `Stalled`, `Complete`, `Failed`, `Suspended` and warnings."""
 
 
@@ -200,5 +216,5 @@ class ClusterStatus(Model):
     message: str | None = None
     """What is going on and why, in one line."""
 
-    conditions: tuple[Condition, ...] = Field((), json_schema_extra=_BY_TYPE)
+    conditions: tuple[Condition, ...] = Field((), json_schema_extra=BY_TYPE)
     """`Ready` in the steady state, `Stalled` when help is needed."""

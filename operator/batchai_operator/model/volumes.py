@@ -4,7 +4,7 @@ Used by job.py and cluster.py, and by the planner, which mounts them.
 """
 
 from itertools import combinations
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -12,6 +12,12 @@ from pydantic.config import JsonDict
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.credentials import StorageCredentials
+from batchai_operator.model.filesystems import (
+    FileServerMount,
+    MountOptions,
+    UnmanagedFileSystem,
+    Volume,
+)
 from batchai_operator.model.rules import Rule
 from batchai_operator.model.text import (
     ACCOUNT_REMEDY,
@@ -28,27 +34,14 @@ FileMode = Annotated[
 ]
 """Access mode of files or directories."""
 
-MountOptions = Annotated[
-    str, Text(2048, r"[^\x00-\x1f]*", "must be one line of mount options", min_length=0)
-]
-"""Options of a mount, as the service's clients wrote them."""
-
 _UNIQUE_BY_PATH: JsonDict = {
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["relativeMountPath"],
 }
 
 
-class Volume(Model):
-    """What all kinds of volumes have."""
-
-    relative_mount_path: RelativePath
-    """Path below `$AZ_BATCHAI_JOB_MOUNT_ROOT` (volumes of a job) or `$AZ_BATCHAI_MOUNT_ROOT`
-    (volumes of a cluster), unique among all volumes of the job or cluster (spec 2.6)."""
-
-
 class AzureFileShare(Volume):
-    """A share of Azure Files, mounted by SMB (spec 2.6)."""
+    """A share of Azure Files (spec 2.6)."""
 
     account_name: AccountName | None = None
     """Storage account; taken from `azureFileUrl` when absent."""
@@ -74,6 +67,10 @@ class AzureFileShare(Volume):
 
     directory_mode: FileMode = "0777"
     """Octal access mode of all directories."""
+
+    protocol: Literal["smb", "nfs"] | None = None
+    """How the share is mounted, `smb` when absent; an addition to the service's fields. `nfs` is
+    for NFS shares of a premium account, which have neither keys nor the two modes above."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -103,7 +100,7 @@ class AzureFileShare(Volume):
 
 
 class AzureBlobFileSystem(Volume):
-    """A container of Azure Blob Storage, mounted by blobfuse (spec 2.6)."""
+    """A container of Azure Blob Storage (spec 2.6)."""
 
     account_name: AccountName
     """Storage account."""
@@ -124,42 +121,37 @@ class AzureBlobFileSystem(Volume):
     namespace when absent."""
 
     mount_options: MountOptions | None = None
-    """Options of blobfuse, in the notation of version 1 or 2."""
+    """Options of blobfuse, in the notation of version 1 or 2; of the NFS mount with `nfs`."""
 
+    protocol: Literal["fuse2", "nfs"] | None = None
+    """How the container is mounted: by blobfuse (`fuse2`, when absent), or by NFS 3, which has no
+    keys and which the account must offer. An addition to the service's fields."""
 
-class FileServerReference(Model):
-    """Reference to a file server."""
+    server: (
+        Annotated[
+            str,
+            Text(
+                256,
+                r"[a-z0-9]{3,24}\.(?:z[0-9]+\.)?(?:privatelink\.)?blob(?:\.[a-z0-9]"
+                r"(?:[a-z0-9-]*[a-z0-9])?)+",
+                "must be a host name such as ACCOUNT.privatelink.blob.core.windows.net or "
+                "ACCOUNT.blob.core.chinacloudapi.cn, in small letters",
+            ),
+        ]
+        | None
+    ) = None
+    """Host of the container, for private endpoints and other clouds than Azure's public one; an
+    addition to the service's fields."""
 
-    id: Annotated[
-        str,
-        Text(
-            1024,
-            r"[-\w]{1,64}|/.*/[-\w]{1,64}",
-            "must be the name of a file server in this namespace, or a resource id that ends in it",
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.server) || self.accountName.contains('<') || "
+            "self.server.startsWith(self.accountName + '.')",
+            message="server {server} is not a host of accountName {accountName}; correct one of "
+            "them",
+            check=lambda it: it.server is None or it.server.startswith(f"{it.account_name}."),
         ),
-    ]
-    """Name of the file server, or a resource id whose last segment it is."""
-
-
-class FileServerMount(Volume):
-    """A directory of a Batch AI file server, mounted by NFS (spec 2.6)."""
-
-    file_server: FileServerReference
-    """The file server."""
-
-    source_directory: Annotated[str, Text(1024, min_length=0)] | None = None
-    """Directory of the server to mount; the whole export when absent."""
-
-    mount_options: MountOptions | None = None
-    """Options of the NFS mount, such as `rw`."""
-
-
-class UnmanagedFileSystem(Volume):
-    """A file system that exists already, with the command that mounts it (spec 2.6)."""
-
-    mount_command: Annotated[str, Text(4096)]
-    """Mount command without the mount path, such as `mount -t nfs 10.0.0.4:/data`. It must not
-    contain passwords: it stands in the object for everybody who may read it."""
+    )
 
 
 class PersistentVolumeClaimMount(Volume):

@@ -1,8 +1,8 @@
 """Translates options of blobfuse, as Batch AI's clients wrote them, for the blob driver (design 5).
 
-Used by volumes.py. The driver takes one blank-separated string for an inline volume and refuses
-every option that is not on its list (platform guide 1.2, 1.3), and blobfuse 2 refuses FUSE options
-that only version 1 knew; so what has no meaning any more is left out and named.
+Used by azurevolumes.py. The driver takes one blank-separated string for an inline volume and
+refuses every option that is not on its list (platform guide 1.2, 1.3), and blobfuse 2 refuses FUSE
+options that only version 1 knew; so what has no meaning any more is left out and named.
 
 Decisions where the spec is silent: `-o allow_other` is always there, because without it only root
 could read the mount; an option given twice counts as it was given last; a value is taken from the
@@ -96,12 +96,17 @@ class Translation:
     """Options for the driver.
 
     Attributes:
-        options: one blank-separated string.
+        entries: options in their order, each with its `-o` where it has one.
         dropped: options that were left out, as given.
     """
 
-    options: str
+    entries: tuple[str, ...]
     dropped: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> str:
+        """One blank-separated string, as an inline volume has it."""
+        return " ".join(self.entries)
 
 
 def translate(
@@ -133,7 +138,7 @@ def translate(
     for name, number in (("uid", uid), ("gid", gid)):
         if number is not None:
             kept.setdefault(name, f"-o {name}={number}")
-    return Translation(" ".join(kept.values()), tuple(dropped))
+    return Translation(tuple(kept.values()), tuple(dropped))
 
 
 def _read(words: list[str]) -> Iterator[tuple[bool, str, str | None, str]]:

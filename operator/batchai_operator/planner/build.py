@@ -14,6 +14,7 @@ from batchai_operator.model.container import ImageSourceRegistry
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import paths as job_paths
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.forms import Place, place_of
 from batchai_operator.planner.paths import Paths
 from batchai_operator.planner.sizes import NodeShare
 from batchai_operator.planner.toolkits.arrangement import arrange
@@ -67,16 +68,19 @@ def make_build(
     attempt: int,
     settings: Settings,
     namespace_annotations: Mapping[str, str],
+    place: Place | None = None,
     vm_size: str = "",
     selects_size: bool = False,
 ) -> Build:
     """Put together what the Pods of a job are made of.
 
+    Without a place, the volumes are those that the job's Pods had.
+
     Raises:
         InvalidSpecError: something is asked for that cannot be done; names the field.
     """
     root = job_paths.job_root(job, spec)
-    volumes = plan_volumes(spec, cluster, root, settings)
+    volumes = plan_volumes(spec, cluster, root, settings, place or place_of(job))
     segment = job_paths.segment(job, spec, settings, namespace_annotations)
     return Build(
         job=job,
@@ -119,7 +123,11 @@ def check_cluster_reference(job: Object, spec: JobSpec, segment: str) -> None:
 
 
 def check_supported(
-    job: Object, spec: JobSpec, cluster: ClusterSpec | None, settings: Settings
+    job: Object,
+    spec: JobSpec,
+    cluster: ClusterSpec | None,
+    settings: Settings,
+    place: Place | None = None,
 ) -> None:
     """Refuse what no cluster and no waiting will make possible.
 
@@ -130,7 +138,7 @@ def check_supported(
     """
     arrange(spec, gpus=0)
     root = job_paths.job_root(job, spec)
-    mounts = plan_volumes(spec, cluster, root, settings).mounts
+    mounts = plan_volumes(spec, cluster, root, settings, place or place_of(job)).mounts
     job_paths.job_paths(job, spec, "segment", mounts)
     for index, secret in enumerate(spec.secrets):
         if secret.value_secret_reference is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from batchai_operator.planner.fileservers import FileServers
 from batchai_operator.settings import Settings
 
 Object = dict[str, Any]
@@ -124,6 +125,7 @@ class JobFacts:
         now: the time.
         gone: Pods of the job that do not exist any more and were seen to end.
         refusal: set when children of this very plan have just been refused.
+        file_servers: endpoints of the namespace's file servers that are ready.
     """
 
     job: Object
@@ -139,6 +141,7 @@ class JobFacts:
     now: datetime
     gone: tuple[Object, ...] = ()
     refusal: Refusal | None = None
+    file_servers: FileServers = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

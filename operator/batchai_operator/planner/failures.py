@@ -21,6 +21,8 @@ TIMED_OUT = "The job exceeded its maxWallClockTime"
 _MOUNT_FAILED = {
     "share": ("AZFMountError", "unable to mount Azure File"),
     "blob": ("BFSMountError", "unable to mount blob fuse file system"),
+    "nfs": ("NFSMountError", "unable to mount NFS file system"),
+    "smb": ("UnmanagedMountError", "unable to mount SMB file system"),
     "claim": ("VolumeMountError", "unable to mount the persistent volume claim"),
 }
 

@@ -34,7 +34,7 @@ from batchai_operator.planner.observed import NodePod, Observed, attempt_of, obs
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import REFUSED, explain, last_reason
 from batchai_operator.planner.specs import job_spec
-from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start
+from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start, unwritten_claims
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
 from batchai_operator.planner.waiting import find_obstacle, find_slow_start
@@ -255,6 +255,8 @@ def _soonest(waits: list[float | None]) -> float | None:
 
 def _answer(facts: JobFacts, observed: Observed, report: Report, plan: JobPlan) -> JobPlan:
     """Complete a plan by its status, and by an Event when the state has changed."""
+    if report.claims is None:
+        report = replace(report, claims=unwritten_claims(facts))
     status = build_status(facts.job, report, observed, facts.now)
     before = (facts.job.get("status") or {}).get("executionState")
     events: tuple[Event, ...] = ()

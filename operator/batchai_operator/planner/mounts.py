@@ -13,7 +13,8 @@ from typing import Literal
 
 from batchai_operator.planner.facts import MountFailure
 from batchai_operator.planner.failures import Failure, mount_failure
-from batchai_operator.planner.volumes import BLOB_DRIVER, FILE_DRIVER, Mount
+from batchai_operator.planner.sources import BLOB_DRIVER, FILE_DRIVER, NFS_DRIVER, SMB_DRIVER
+from batchai_operator.planner.volumes import Mount
 
 DEFINITE_COUNT = 3
 """A definite error fails the job when it was said so often …"""
@@ -32,7 +33,7 @@ class MountError:
     """A row of the table.
 
     Attributes:
-        driver: CSI driver that says it; empty for kubelet or both.
+        driver: CSI driver that says it; empty for kubelet or all.
         text: regular expression, found anywhere in the message, letter case ignored.
         kind: `definite`, `passing`, `waits` (for as long as it takes), or `summary` (kubelet's
             repetition of what another Event says better).
@@ -74,7 +75,8 @@ TABLE = (
         r"AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|"
         r"InvalidAuthenticationInfo|KeyBasedAuthenticationNotPermitted",
         "definite",
-        "the key in the Secret is not the account's, or the account refuses keys",
+        "the key or SAS token in the Secret is not the account's or has expired, or the account "
+        "refuses it",
     ),
     MountError(
         BLOB_DRIVER,
@@ -85,6 +87,56 @@ TABLE = (
     MountError(BLOB_DRIVER, r"storage key not provided|invalid FUSE options", "definite"),
     # Many Pods starting together have seen this pass (platform guide 1.3).
     MountError(BLOB_DRIVER, r"account name not provided", "passing"),
+    MountError(
+        NFS_DRIVER,
+        r"access denied by server|mount\.nfs: Operation not permitted",
+        "definite",
+        "the NFS server does not let the Kubernetes nodes mount this directory",
+    ),
+    MountError(
+        NFS_DRIVER,
+        r"reason given by server: No such file or directory|mount\.nfs: No such file",
+        "definite",
+        "the NFS server exports no such directory",
+    ),
+    MountError(
+        NFS_DRIVER,
+        r"incorrect mount option|requested NFS version|Protocol not supported",
+        "definite",
+        "the NFS server does not take these mount options",
+    ),
+    MountError(
+        NFS_DRIVER,
+        r"Failed to resolve server|timed out|No route to host|Network is unreachable",
+        "passing",
+        "the NFS server cannot be reached from the Kubernetes nodes",
+    ),
+    MountError(
+        SMB_DRIVER,
+        r"mount error\(13\)|STATUS_LOGON_FAILURE|STATUS_ACCESS_DENIED",
+        "definite",
+        "the SMB server refuses the user name and password in the Secret",
+    ),
+    MountError(
+        SMB_DRIVER,
+        r"mount error\((?:2|6)\)|STATUS_BAD_NETWORK_NAME",
+        "definite",
+        "the SMB server has no such share or folder",
+    ),
+    MountError(
+        SMB_DRIVER,
+        r"mount error\((?:22|95)\)",
+        "definite",
+        "the SMB server does not take these mount options",
+    ),
+    MountError(
+        SMB_DRIVER,
+        r"mount error\(1(?:01|10|11|12|13|15)\)|could not resolve address",
+        "passing",
+        "the SMB server cannot be reached from the Kubernetes nodes",
+    ),
+    # The second Pod on a node may come while the mount of the first goes.
+    MountError("", r"globalmount\S* does not exist|not a mount ?point", "passing"),
     MountError("", r"code = (?:InvalidArgument|PermissionDenied|Unauthenticated)", "definite"),
 )
 """First match counts; what matches nothing is passing."""
@@ -125,11 +177,12 @@ def judge_mounts(
 
     Args:
         failures: about Pods that still wait for their volumes.
-        drivers: CSI driver by name of volume.
+        drivers: CSI driver by name of volume, of inline volumes.
         mounts: volumes of the job.
         now: the time.
     """
-    known = {mount.volume: mount for mount in mounts}
+    # Kubelet calls a volume by its name in the Pod, or by that of the PersistentVolume.
+    known = {name: mount for mount in mounts for name in (mount.volume, mount.claim) if name}
     troubles = [_judge(failure, drivers, known, now) for failure in failures]
     urgent = [trouble for trouble in troubles if trouble is not None]
     return min(urgent, key=_urgency, default=None)
@@ -143,7 +196,8 @@ def _judge(
 ) -> MountTrouble | None:
     found = _VOLUME.search(failure.message)
     volume = found.group(1) if found else ""
-    row = classify(drivers.get(volume, ""), failure.message)
+    driver = mounts[volume].driver if volume in mounts else ""
+    row = classify(drivers.get(volume) or driver, failure.message)
     kind = row.kind if row else "passing"
     if kind == "summary":
         return None

@@ -8,6 +8,7 @@ carried out.
 from dataclasses import dataclass
 from typing import Literal
 
+from batchai_operator.planner.claims import SharedVolume
 from batchai_operator.planner.facts import Object
 
 
@@ -40,6 +41,7 @@ class JobPlan:
     """What to do about a job now.
 
     Attributes:
+        shared: PersistentVolumes and claims that must be there before the Pods.
         create: children in the order of making: Secret, Service, Pods.
         delete: Pods to delete, before anything is made.
         status: the complete new status; None when it stays as it is.
@@ -47,6 +49,7 @@ class JobPlan:
         requeue_after: seconds after which to look again although nothing happens; None = never.
     """
 
+    shared: tuple[SharedVolume, ...] = ()
     create: tuple[Object, ...] = ()
     delete: tuple[DeletePod, ...] = ()
     status: Object | None = None

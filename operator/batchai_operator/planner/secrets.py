@@ -1,7 +1,7 @@
 """Which Secrets a job needs, and whether they are what its spec says (design 5).
 
 `secrets_needed` is called by the engine before Pods are made, `check_secrets` by job.py. Values of
-keys never come here. The inline drivers take account name and key from the Secret and ignore the
+keys never come here. The drivers take account name and key from the Secret and ignore the
 spec's account, so a Secret for another account would mount somebody else's data: that is an error.
 """
 
@@ -12,23 +12,27 @@ from pydantic import ValidationError
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.filesystems import UnmanagedFileSystem
 from batchai_operator.model.job import JobSpec
 from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
+from batchai_operator.planner.azurevolumes import azure_secret
 from batchai_operator.planner.build import Build, registry_secret
 from batchai_operator.planner.expansion import MAX_TEXT_BYTES
 from batchai_operator.planner.facts import Object, SecretFacts
 from batchai_operator.planner.failures import Failure, mount_failure, start_failure
 from batchai_operator.planner.specs import cluster_spec, job_spec
-from batchai_operator.planner.volumes import Mount, secret_of, volume_fields
+from batchai_operator.planner.volumes import Mount, volume_fields
 
 _ACCOUNT_KEYS = ("azurestorageaccountname", "accountname")
+_SAS_KEY = "azurestorageaccountsastoken"
 _SHARE_KEYS = ("azurestorageaccountkey", "accountkey")
 _BLOB_KEYS = (
     *_SHARE_KEYS,
-    "azurestorageaccountsastoken",
+    _SAS_KEY,
     "msisecret",
     "azurestoragespnclientsecret",
 )
+_LOGIN_KEYS = ("username", "password")
 _REGISTRY_KEYS = (".dockerconfigjson", ".dockercfg")
 
 
@@ -85,10 +89,10 @@ def _storage_secrets(spec: JobSpec, cluster: ClusterSpec | None) -> set[str | No
     found: set[str | None] = set()
     for field, _, volume in volume_fields(spec, cluster, ""):
         match volume:
-            case AzureFileShare():
-                found.add(secret_of(field, volume.account, volume.credentials))
-            case AzureBlobFileSystem():
-                found.add(secret_of(field, volume.account_name, volume.credentials))
+            case AzureFileShare() | AzureBlobFileSystem():
+                found.add(azure_secret(field, volume))
+            case UnmanagedFileSystem() if volume.credentials is not None:
+                found.add(volume.credentials.secret_ref.name)
             case _:
                 continue
     return found
@@ -97,26 +101,42 @@ def _storage_secrets(spec: JobSpec, cluster: ClusterSpec | None) -> set[str | No
 def _check_storage(mount: Mount, secrets: Mapping[str, SecretFacts | None]) -> SecretProblem | None:
     name = str(mount.secret)
     secret = secrets.get(name)
+    what = "the login" if mount.kind == "smb" else f"the key of storage account {mount.account}"
     if secret is None:
-        info = f"Secret {name} with the key of storage account {mount.account} does not exist"
+        info = f"Secret {name} with {what} does not exist"
         return SecretProblem(
             mount_failure(mount, info), f"Waiting for Secret {name}: {info}.", True
         )
-    keys = {key.lower() for key in secret.keys}
-    wanted = _BLOB_KEYS if mount.kind == "blob" else _SHARE_KEYS
-    info = ""
-    if not keys.intersection(_ACCOUNT_KEYS) or secret.account == "":
-        info = f"Secret {name} lacks the key {_ACCOUNT_KEYS[0]}"
-    elif not keys.intersection(wanted):
-        info = f"Secret {name} lacks the key {wanted[0]}"
-    elif secret.account is not None and secret.account != mount.account:
-        info = (
-            f"Secret {name} is for storage account {secret.account}, but {mount.field} names "
-            f"{mount.account}"
-        )
+    info = _login_flaw(secret) if mount.kind == "smb" else _account_flaw(mount, secret)
     if not info:
         return None
     return SecretProblem(mount_failure(mount, info), f"{info}.", may_come=False)
+
+
+def _login_flaw(secret: SecretFacts) -> str:
+    missing = [key for key in _LOGIN_KEYS if key not in secret.keys]
+    return f"Secret {secret.name} lacks the key {missing[0]}" if missing else ""
+
+
+def _account_flaw(mount: Mount, secret: SecretFacts) -> str:
+    name = secret.name
+    keys = {key.lower() for key in secret.keys}
+    wanted = _BLOB_KEYS if mount.kind == "blob" else _SHARE_KEYS
+    if not keys.intersection(_ACCOUNT_KEYS) or secret.account == "":
+        return f"Secret {name} lacks the key {_ACCOUNT_KEYS[0]}"
+    if not keys.intersection(wanted) and _SAS_KEY in keys:
+        return (
+            f"Secret {name} holds a SAS token, with which SMB cannot log in; add the account's key "
+            f"as {wanted[0]}, or use a container (azureBlobFileSystems)"
+        )
+    if not keys.intersection(wanted):
+        return f"Secret {name} lacks the key {wanted[0]}"
+    if secret.account is not None and secret.account != mount.account:
+        return (
+            f"Secret {name} is for storage account {secret.account}, but {mount.field} names "
+            f"{mount.account}"
+        )
+    return ""
 
 
 def _check_registry(

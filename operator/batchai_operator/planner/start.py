@@ -24,17 +24,19 @@ from batchai_operator.planner.build import (
     make_build,
     storage_notes,
 )
-from batchai_operator.planner.facts import JobFacts
+from batchai_operator.planner.claims import shared_claims
+from batchai_operator.planner.facts import JobFacts, Object
 from batchai_operator.planner.failures import Failure
+from batchai_operator.planner.forms import Place
 from batchai_operator.planner.observed import Observed, attempt_of
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.pods import meeting_children, node_pod
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
-from batchai_operator.planner.specs import cluster_spec
+from batchai_operator.planner.specs import cluster_spec, job_spec
 from batchai_operator.planner.status import Report
-from batchai_operator.planner.volumes import Mount, plan_volumes
+from batchai_operator.planner.volumes import Mount, claims_of, plan_volumes
 from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
 
 SECRET_PATIENCE_SECONDS = 15.0
@@ -44,6 +46,7 @@ SCHEDULING = "Waiting for the scheduler."
 """Said from the making of Pods until Kubernetes says something better."""
 
 _LOOK_AGAIN_SECONDS = 2.0
+_SERVER_SECONDS = 60.0
 _NEW_SIZE_SECONDS = 60.0
 
 
@@ -89,7 +92,7 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         text = f"Waiting: cluster {spec.cluster.name} is not valid: {explain(error)}"
         return Start(_waiting(basic, "InvalidCluster", text))
     check_cluster_reference(facts.job, spec, basic.segment or "")
-    check_supported(facts.job, spec, cluster, facts.settings)
+    check_supported(facts.job, spec, cluster, facts.settings, _place(facts))
     if cluster is None:
         text = (
             f"Cluster {spec.cluster.name} does not exist in namespace "
@@ -115,9 +118,12 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         attempt=attempt,
         settings=facts.settings,
         namespace_annotations=facts.namespace_annotations,
+        place=_place(facts),
         vm_size=_written_size(facts),
         selects_size=facts.capacity is not None,
     )
+    if build.volumes.awaited:
+        return _without_server(build, basic)
     return _with_secrets(facts, build, basic, missing)
 
 
@@ -125,9 +131,41 @@ def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
     """Return the volumes of a job whose Pods exist; as far as its cluster still tells."""
     root = paths.job_root(facts.job, spec)
     try:
-        return plan_volumes(spec, _cluster(facts), root, facts.settings).mounts
+        return plan_volumes(spec, _cluster(facts), root, facts.settings, _place(facts)).mounts
     except (ValidationError, InvalidSpecError):
         return ()
+
+
+def _without_server(build: Build, basic: Report) -> Start:
+    """A file server may take minutes to start, and may be made after the job; it is waited for."""
+    where, server = next(iter(build.volumes.awaited.items()))
+    text = (
+        f"Waiting for file server {server} of {where}; the job starts when it is ready. `kubectl "
+        "get batchaifileservers` shows its state."
+    )
+    obstacle = Obstacle(STORAGE_READY, "FileServerNotReady", text)
+    report = _waiting(basic, "FileServerNotReady", text, obstacle)
+    return Start(report, JobPlan(requeue_after=_SERVER_SECONDS))
+
+
+def _place(facts: JobFacts) -> Place:
+    return Place(facts.job["metadata"]["namespace"], facts.file_servers)
+
+
+def unwritten_claims(facts: JobFacts) -> list[Object] | None:
+    """Return the claims of a job's Pods by field, if its status does not tell them.
+
+    That is so after a crash between the Pods and the first status.
+    """
+    pods = [pod for pod in facts.pods if shared_claims(pod)]
+    if not pods or (facts.job.get("status") or {}).get("volumeClaims"):
+        return None
+    try:
+        mounts = job_mounts_of(facts, job_spec(facts.job))
+    except ValidationError:
+        return None
+    mounted = {name for pod in pods for name in shared_claims(pod)}
+    return [claim for claim in claims_of(mounts) if claim["claimName"] in mounted] or None
 
 
 def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequence[int]) -> Start:
@@ -143,8 +181,11 @@ def _with_secrets(facts: JobFacts, build: Build, basic: Report, missing: Sequenc
         report = _waiting(basic, "SecretNotFound", problem.message, obstacle)
         return Start(report, JobPlan(requeue_after=min(left, _LOOK_AGAIN_SECONDS)))
     pods = tuple(node_pod(build, index) for index in missing)
-    report = replace(_waiting(basic, "Scheduling", SCHEDULING), notes=notes)
-    return Start(report, JobPlan(create=(*meeting_children(build, facts.new_key), *pods)))
+    volumes = build.volumes
+    waiting = _waiting(basic, "Scheduling", SCHEDULING)
+    report = replace(waiting, notes=notes, claims=claims_of(volumes.mounts))
+    children = (*meeting_children(build, facts.new_key), *pods)
+    return Start(report, JobPlan(shared=volumes.shared, create=children))
 
 
 def _cluster(facts: JobFacts) -> ClusterSpec | None:

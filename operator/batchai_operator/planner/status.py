@@ -9,7 +9,7 @@ write; conditions that tell of storage stay as they were first; an obstacle's co
 only while the obstacle is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -51,6 +51,7 @@ class Report:
         tool_type: the service's word for its toolkit; None = as before.
         is_suspended: it waits because somebody said so.
         incomplete: what of its output is not on its volume; None = as before.
+        claims: claims of our making by field, as the status has them; None = as before.
     """
 
     state: ExecutionState
@@ -67,6 +68,7 @@ class Report:
     tool_type: str | None = None
     is_suspended: bool = False
     incomplete: Incomplete | None = None
+    claims: Sequence[Object] | None = None
 
 
 def build_status(job: Object, report: Report, observed: Observed, now: datetime) -> Object | None:
@@ -97,6 +99,7 @@ def build_status(job: Object, report: Report, observed: Observed, now: datetime)
         "jobOutputDirectoryPathSegment": old.get("jobOutputDirectoryPathSegment") or report.segment,
         "attempt": report.attempt,
         "nodes": _nodes(job, report, observed, old),
+        "volumeClaims": old.get("volumeClaims") if report.claims is None else [*report.claims],
         "executionInfo": _execution_info(report, old),
         "message": report.message,
     }

@@ -3,6 +3,10 @@
 from typing import Any
 
 NAME = "bai-batchai-operator"
+VOLUMES = {("", "persistentvolumes", verb) for verb in ("get", "list", "create", "delete")} | {
+    ("", "persistentvolumeclaims", verb) for verb in ("get", "create", "delete")
+}
+"""What PersistentVolumes that jobs share take; cluster-wide, or not at all."""
 
 
 def rights(rules: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
@@ -30,7 +34,12 @@ def test_the_operator_can_do_this_and_nothing_else(render):
     events = {("", "events", verb) for verb in ("create", "patch", "get", "list", "watch")}
     once = {("", kind, verb) for kind in ("services", "secrets") for verb in ("get", "create")}
     rest = {("", "namespaces", "get"), ("", "nodes", "list")}
-    assert granted == ours | status | pods | events | once | rest
+    assert granted == ours | status | pods | events | once | rest | VOLUMES
+
+
+def test_without_static_volumes_there_is_no_right_to_them(render):
+    granted = rights(render("staticVolumes=false")["ClusterRole", NAME]["rules"])
+    assert granted == rights(render()["ClusterRole", NAME]["rules"]) - VOLUMES
 
 
 def test_one_namespace_needs_no_cluster_rights(render):
@@ -41,7 +50,7 @@ def test_one_namespace_needs_no_cluster_rights(render):
     assert role["metadata"]["namespace"] == "team"
     assert objects["RoleBinding", NAME]["metadata"]["namespace"] == "team"
     assert objects["RoleBinding", NAME]["subjects"][0]["namespace"] == "system"
-    assert rights(role["rules"]) == everywhere - {("", "nodes", "list")}
+    assert rights(role["rules"]) == everywhere - {("", "nodes", "list")} - VOLUMES
 
 
 def test_the_lease_lies_beside_the_operator_and_is_the_only_one(render):

@@ -2,7 +2,8 @@
 
 What it does as the real one: names are unique per kind and namespace, uids and resource versions
 count up, stale status writes are conflicts, deletions honour uid preconditions and grace, owner
-references delete. `fail_at` breaks one write by number, before or after it took effect.
+references delete, a claim stays while a Pod mounts it. `fail_at` breaks one write by number, before
+or after it took effect.
 """
 
 # ruff: noqa: ARG002 (a fake takes what the real one takes)
@@ -14,7 +15,15 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from batchai_operator.engine.ports import EVENTS, NODES, PODS, Object, Resource
+from batchai_operator.engine.ports import (
+    CLAIMS,
+    EVENTS,
+    NODES,
+    PERSISTENT_VOLUMES,
+    PODS,
+    Object,
+    Resource,
+)
 from batchai_operator.errors import BatchAIError, ConflictError, NotFoundError, UnavailableError
 
 START = datetime(2026, 11, 24, 4, 0, 0, tzinfo=UTC)
@@ -167,6 +176,8 @@ class FakeStore:
                 raise NotFoundError(name)
             if uid not in (None, current["metadata"]["uid"]):
                 raise ConflictError(f"{name} is another one")
+            if resource == CLAIMS:
+                return self._release(current)
             if grace_seconds == 0 or resource != PODS:
                 self.remove(resource, name, namespace or "")
                 return {}
@@ -174,6 +185,23 @@ class FakeStore:
             return self.put(resource, current)
 
         return await self._write("delete", resource, {"metadata": {"name": name}}, effect) or None
+
+    def _release(self, claim: Object) -> Object:
+        """Remove a claim unless a Pod mounts it; its volume is then good for no other."""
+        metadata = claim["metadata"]
+        claimed = {"claimName": metadata["name"]}
+        if any(
+            volume.get("persistentVolumeClaim") == claimed
+            for pod in self.all(PODS)
+            for volume in (pod.get("spec") or {}).get("volumes") or ()
+        ):
+            metadata["deletionTimestamp"] = "2026-11-24T04:00:00Z"
+            return self.put(CLAIMS, claim)
+        self.remove(CLAIMS, metadata["name"], metadata["namespace"])
+        for volume in self.all(PERSISTENT_VOLUMES):
+            if volume["metadata"]["name"] == (claim.get("spec") or {}).get("volumeName"):
+                self.put(PERSISTENT_VOLUMES, {**volume, "status": {"phase": "Released"}})
+        return {}
 
     async def record(self, about: Object, type_: str, reason: str, message: str) -> None:
         self.events.append((about["metadata"]["name"], reason, message))

@@ -167,6 +167,7 @@ def test_a_status_survives_the_way_through_an_object() -> None:
     assert to_wire(JobStatus.model_validate(status)) == {
         **status,
         "nodes": [],
+        "volumeClaims": [],
         "conditions": [],
         "executionInfo": {"exitCode": 7, "errors": []},
     }

@@ -7,7 +7,7 @@ import pytest
 
 from batchai_operator.planner.job import plan_job
 from batchai_operator.planner.mounts import classify
-from batchai_operator.planner.volumes import BLOB_DRIVER, FILE_DRIVER
+from batchai_operator.planner.sources import BLOB_DRIVER, FILE_DRIVER
 from support.planning import NOW, a_cluster, a_job, a_mount_failure, carry_out, facts
 
 SET_UP = 'MountVolume.SetUp failed for volume "volume-0" : rpc error: code = Internal desc = '

@@ -1,0 +1,209 @@
+"""Claims that jobs share: made once, kept while a job is left, removed whatever breaks."""
+
+import pytest
+
+from batchai_operator.engine.ports import CLAIMS, JOBS, PERSISTENT_VOLUMES, SECRETS
+from batchai_operator.engine.sharedvolumes import ClaimUses
+from unit.engine.world import World
+
+SHARE = {"azureFileUrl": "https://acct.file.core.windows.net/data", "relativeMountPath": "data"}
+VOLUMES = {
+    "mountVolumes": {"azureFileShares": [SHARE]},
+    "kubernetes": {"volumeMode": "PersistentVolume"},
+}
+NFS = {"mountCommand": "mount -t nfs 10.0.0.4:/data", "relativeMountPath": "nfs"}
+
+
+async def a_world() -> World:
+    world = World()
+    world.cluster()
+    secret = {
+        "metadata": {"name": "azure-storage-account-acct-secret"},
+        "data": {"azurestorageaccountname": "YWNjdA==", "azurestorageaccountkey": "aw=="},
+    }
+    world.store.put(SECRETS, secret)
+    await world.start()
+    return world
+
+
+def names(world: World) -> tuple[list[str], list[str]]:
+    """Return the claims and the volumes that there are."""
+    claims, volumes = (
+        sorted(obj["metadata"]["name"] for obj in world.store.all(kind))
+        for kind in (CLAIMS, PERSISTENT_VOLUMES)
+    )
+    return claims, volumes
+
+
+async def test_jobs_share_a_claim_until_the_last_has_gone() -> None:
+    world = await a_world()
+    for name in ("a", "b"):
+        world.job(name, **VOLUMES)
+        await world.live(name)
+        assert world.state(name) == "succeeded"
+    claims, volumes = names(world)
+    assert len(claims) == 1
+    assert claims == volumes
+    assert [claim["claimName"] for claim in world.status("a")["volumeClaims"]] == claims
+    world.store.remove(JOBS, "a")
+    await world.settle()
+    assert names(world) == (claims, volumes)
+    world.store.remove(JOBS, "b")
+    await world.settle()
+    assert names(world) == ([], [])
+
+
+async def test_a_claim_counts_what_its_volume_is_mounted_with() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    other = {**SHARE, "directoryMode": "0700"}
+    world.job("b", **{**VOLUMES, "mountVolumes": {"azureFileShares": [other]}})
+    world.job("c", mountVolumes={"unmanagedFileSystems": [NFS]})
+    await world.settle()
+    assert len(names(world)[0]) == 3
+
+
+async def test_a_job_with_inline_volumes_asks_for_none_of_this() -> None:
+    world = await a_world()
+    world.job(mountVolumes={"azureFileShares": [SHARE]})
+    await world.live()
+    world.store.remove(JOBS, "j")
+    await world.settle()
+    kinds = {"persistentvolumes", "persistentvolumeclaims"}
+    asked = {key for key in (*world.store.writes, *world.store.reads) if key[1] in kinds}
+    # Once per listing of everything, whatever there is.
+    assert asked == {("list", "persistentvolumes")}
+
+
+async def live_and_leave(world: World, at: int | None, *, dies: bool, after: bool) -> None:
+    """Lead two jobs through their lives; write `at` fails, and maybe the operator with it."""
+    world.store.fail_at, world.store.fail_after_effect = at, after
+
+    async def settle() -> None:
+        if dies and at is not None and world.store.write_number < at:
+            # What the operator knew is lost with it, after that write.
+            await world.controller.queue.drain()
+            if world.store.write_number >= at:
+                await world.restart()
+        await world.settle()
+
+    world.job("a", **VOLUMES)
+    world.job("b", **VOLUMES)
+    for happen in (lambda: None, world.run_pods, world.end_pods):
+        happen()
+        await settle()
+    assert world.state("a") == world.state("b") == "succeeded"
+    assert len(names(world)[0]) == 1, "nothing is removed that a job may be read by"
+    for name in ("a", "b"):
+        world.store.remove(JOBS, name)
+        await settle()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["lost", "answer-lost"])
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
+async def test_each_write_may_fail(*, dies: bool, after: bool) -> None:
+    undisturbed = await a_world()
+    await live_and_leave(undisturbed, None, dies=False, after=False)
+    assert names(undisturbed) == ([], [])
+    total = undisturbed.store.write_number
+    assert total >= 10
+    for number in range(1, total + 1):
+        world = await a_world()
+        await live_and_leave(world, number, dies=dies, after=after)
+        assert names(world) == ([], []), number
+
+
+async def test_what_went_while_nobody_looked_is_found_by_the_next_operator() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    world.job("b", mountVolumes={"unmanagedFileSystems": [NFS]})
+    await world.live("a")
+    await world.live("b")
+    world.store.watchers = []
+    world.store.remove(JOBS, "a")
+    assert len(names(world)[0]) == 2
+    await world.restart()
+    await world.settle()
+    assert [names(world)[0]] == [[c["claimName"] for c in world.status("b")["volumeClaims"]]]
+
+
+async def test_a_claim_whose_status_was_never_written_counts_by_the_pods() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.settle()
+    job = world.store.one(JOBS, "a")
+    world.store.watchers = []
+    world.store.put(JOBS, {**job, "status": {}})
+    await world.restart()
+    await world.settle()
+    assert not world.store.all(CLAIMS)[0]["metadata"].get("deletionTimestamp")
+    assert world.status("a")["volumeClaims"]
+
+
+async def test_a_new_job_waits_for_the_end_of_a_claim_and_makes_it_anew() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.live("a")
+    (claim,) = world.store.all(CLAIMS)
+    claim["metadata"]["deletionTimestamp"] = "2026-11-24T04:00:00Z"
+    world.store.put(CLAIMS, claim)
+    world.job("b", **VOLUMES)
+    with pytest.raises(AssertionError, match="still failing"):
+        await world.settle()
+    assert not world.pods("b")
+    world.store.remove(JOBS, "a")
+    world.store._release(claim)
+    await world.settle()
+    await world.live("b")
+    assert world.state("b") == "succeeded"
+    (made,) = world.store.all(CLAIMS)
+    assert made["metadata"]["uid"] != claim["metadata"]["uid"]
+    assert (world.store.all(PERSISTENT_VOLUMES)[0].get("status") or {}).get("phase") is None
+
+
+async def test_what_is_not_ours_is_neither_taken_nor_removed() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.settle()
+    (name,), _ = names(world)
+    world.store.remove(JOBS, "a")
+    await world.settle()
+    foreign = {"metadata": {"name": name}, "spec": {"volumeName": "theirs"}}
+    world.store.put(CLAIMS, foreign)
+    world.job("b", **VOLUMES)
+    await world.settle()
+    assert not world.pods("b")
+    assert "is not this operator's" in world.status("b")["message"]
+    world.store.remove(JOBS, "b")
+    await world.settle()
+    assert names(world)[0] == [name]
+
+
+async def test_another_namespaces_claims_are_not_those_of_an_operator_of_one() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.live("a")
+    (volume,) = world.store.all(PERSISTENT_VOLUMES)
+    other = {**volume, "metadata": {**volume["metadata"], "name": "bai-other-1"}}
+    other["spec"] = {**volume["spec"], "claimRef": {"namespace": "other", "name": "bai-other-1"}}
+    world.store.put(PERSISTENT_VOLUMES, other)
+    found = [key async for key in world.controller._volumes.unused("ns")]
+    assert found == []
+    assert [key async for key in world.controller._volumes.unused(None)] == [
+        ("other", "bai-other-1")
+    ]
+
+
+def test_uses_are_forgotten_with_their_jobs() -> None:
+    told: list[tuple[str, str]] = []
+    uses = ClaimUses(told.append)
+    uses.add("a", "ns", ["bai-1", "bai-2"])
+    uses.add("b", "ns", ["bai-2"])
+    uses.keep_jobs({"b"})
+    assert told == [("ns", "bai-1")]
+    assert uses.is_used(("ns", "bai-2"))
+    uses.drop_job("b")
+    uses.drop_job("b")
+    assert told == [("ns", "bai-1"), ("ns", "bai-2")]
+    assert not uses._users
+    assert not uses._claims
