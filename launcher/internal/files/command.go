@@ -1,13 +1,12 @@
 package files
 
 import (
-	"encoding/json"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +23,8 @@ const (
 	codeEscapes  = 4
 )
 
-const usage = "usage: launcher files list|read|follow|tree|session --id ID [--path PATH] [--offset N] [--length N]"
+const usage = `usage: launcher files list|read|follow|tree|session --id ID [--path PATH] [--offset N]
+  list: [--limit N [--after TOKEN]]   read: [--length N]   follow: [--framed [--seen SUM]]`
 
 // Command runs `files WORD ...` and returns its exit code.
 func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problems io.Writer) int {
@@ -39,11 +39,16 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 	name := flags.String("path", "", "path below the folder of the id")
 	offset := flags.Int64("offset", 0, "first byte")
 	length := flags.Int64("length", -1, "number of bytes; -1 for all")
+	limit := flags.Int("limit", 0, "list so many entries at most and say where to go on; 0 for all")
+	after := flags.String("after", "", "go on with a listing, by the token that its last page ended with")
+	framed := flags.Bool("framed", false, "put the offset and length of each piece before it")
+	seen := flags.String("seen", "", "sum of what was shown before --offset; another file is shown anew")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return codeUsage
 	}
 	reads := word == "read" || word == "follow"
-	if *id == "" || flags.NArg() > 0 || *offset < 0 || (reads && *name == "") {
+	cursor, err := base64.RawURLEncoding.DecodeString(*after)
+	if err != nil || *id == "" || flags.NArg() > 0 || *offset < 0 || *limit < 0 || (reads && *name == "") {
 		_, _ = fmt.Fprintln(problems, usage)
 		return codeUsage
 	}
@@ -55,15 +60,16 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 	if err == nil {
 		switch word {
 		case "list":
-			err = folder.List(out, *name, false)
+			err = folder.List(out, *name, string(cursor), *limit)
 		case "tree":
-			err = folder.List(out, ".", true)
+			err = folder.Tree(out)
 		case "read":
 			err = folder.Read(out, *name, *offset, *length)
 		case "session":
 			err = folder.Serve(os.Stdin, out)
 		case "follow":
-			err = folder.Follow(out, *name, *offset, func() bool { return Final(where) || abandoned(out) })
+			shown := Shown{Offset: *offset, Sum: *seen}
+			err = folder.Follow(out, *name, shown, *framed, func() bool { return Final(where) || abandoned(out) })
 		}
 	}
 	return exitCode(err, problems)
@@ -98,14 +104,4 @@ func exitCode(err error, problems io.Writer) int {
 		return codeNotFound
 	}
 	return codeFailed
-}
-
-func (f *Folder) showAll(encoder *json.Encoder, directory string, names []string) error {
-	slices.Sort(names)
-	for _, name := range names {
-		if err := f.show(encoder, name, path.Join(directory, name)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
+from batchai_operator.cli.cluster_file_commands import cluster_file_group
 from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
 from batchai_operator.cli.completion import ExtraMounts, StorageAccount
 from batchai_operator.cli.jobfile import Document, read_document
@@ -48,6 +49,9 @@ _name = click.option("-n", "--name", required=True, metavar="NAME", help="Cluste
 @click.group("cluster")
 def cluster_group() -> None:
     """Clusters."""
+
+
+cluster_group.add_command(cluster_file_group)
 
 
 @cluster_group.command("create")

@@ -16,7 +16,8 @@ from batchai_operator.cli.session import Session, say
 from batchai_operator.cli.storage_commands import parallel_option, tell
 from batchai_operator.engine.commands import JobKey, find_job
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
-from batchai_operator.engine.readers import Absence, Readers, Source
+from batchai_operator.engine.readerpods import Source
+from batchai_operator.engine.readers import Absence, Readers
 from batchai_operator.engine.transfers.copying import Tally, download
 from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import NotFoundError
@@ -50,7 +51,9 @@ class JobSources:
             job = await self._store.get(JOBS, metadata["name"], metadata["namespace"])
             if job["metadata"]["uid"] != metadata["uid"]:
                 raise NotFoundError("The job was deleted, and another of its name was created.")
-            source = await self._readers.find(job)
+            source = await self._readers.live(job)
+            if source is None:
+                return await self._readers.reader(job)
             if isinstance(source, Source):
                 return source
             if source is Absence.NOT_STARTED:

@@ -1,28 +1,25 @@
 """`batchai job file list` and `batchai job file stream`."""
 
-import os
-import sys
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from batchai_operator.cli import options
 from batchai_operator.cli.download_commands import download_output
-from batchai_operator.cli.rendering import Column
-from batchai_operator.cli.session import EXIT_INTERRUPTED, Session, say, show
+from batchai_operator.cli.fileoutput import (
+    COLUMNS,
+    listed,
+    map_pages,
+    replaced,
+    run_stream,
+    show_pages,
+    write_bytes,
+)
+from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.commands import JobKey, find_job
 from batchai_operator.engine.outputs import OutputFiles
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import Readers
+from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.settings import Settings
-
-COLUMNS = (
-    Column("Name", lambda item: item["name"]),
-    Column("Type", lambda item: item["fileType"]),
-    Column("Size", lambda item: item["contentLength"]),
-    Column("Modified", lambda item: item["lastModified"]),
-)
 
 
 @click.group("file")
@@ -49,19 +46,19 @@ def list_files(
     name: str,
     directory: str,
     path: str,
-    expiry: int | None,
+    expiry: int,
     form: str,
 ) -> None:
     """List files and folders of an output directory, one level deep."""
-    del expiry
 
-    async def work(cluster: Cluster) -> list[dict[str, Any]]:
+    async def work(cluster: Cluster) -> None:
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
-        async with _files(cluster) as files:
-            return await files.list_files(job, directory, path)
+        async with _files(session, cluster, expiry) as files:
+            pages = files.list_pages(job, directory, path)
+            await show_pages(map_pages(listed, pages), form, COLUMNS)
 
-    show([_listed(item) for item in session.run(work)], form, COLUMNS)
+    session.run(work)
 
 
 @file_group.command("stream")
@@ -90,38 +87,12 @@ def stream_file(
     async def work(cluster: Cluster) -> bool:
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
-        async with _files(cluster) as files:
-            return await files.stream(job, directory, whole, _write)
+        async with _files(session, cluster) as files:
+            return await files.stream(job, directory, whole, write_bytes, replaced(file_name))
 
-    try:
-        if not session.run(work):
-            say(f'The file "{file_name}" not found for the completed job.')
-    except SystemExit as ended:
-        if ended.code != EXIT_INTERRUPTED:
-            raise
-    except BrokenPipeError:
-        # The reader, such as `head`, has had enough. What is left in the buffer cannot be written
-        # any more, and the interpreter must not try.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    run_stream(session, work, f'The file "{file_name}" not found for the completed job.')
 
 
-def _files(cluster: Cluster) -> OutputFiles:
-    return OutputFiles(cluster, Readers(cluster, Settings(), say), say)
-
-
-def _write(piece: bytes) -> None:
-    """Hand bytes through untouched: characters may be cut anywhere, and files need not be text."""
-    sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
-
-
-def _listed(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of spec 2.12; a link exists only where storage itself could be asked for one."""
-    is_file = item["fileType"] == "file"
-    return {
-        "name": item["name"],
-        "fileType": item["fileType"],
-        "downloadUrl": None,
-        "contentLength": item.get("contentLength") if is_file else None,
-        "lastModified": item.get("lastModified") if is_file else None,
-    }
+def _files(session: Session, cluster: Cluster, minutes: int = DEFAULT_MINUTES) -> OutputFiles:
+    straight = Straight(cluster, session.open_container, say, minutes)
+    return OutputFiles(cluster, Readers(cluster, Settings(), say), say, straight)

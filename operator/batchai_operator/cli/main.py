@@ -16,6 +16,7 @@ from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
+from batchai_operator.cli.path_commands import path_group
 from batchai_operator.cli.session import Session
 from batchai_operator.cli.storage_commands import storage_group
 
@@ -39,12 +40,13 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
     Every command also takes --verbose and --debug, for more to read on standard error, and, for old
     scripts, --subscription.
     """
-    session = context.obj or Session(connect=wiring.connect)
+    session = context.obj or Session(wiring.connect, wiring.open_container)
     context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
 
 
 cli.add_command(job_group)
 cli.add_command(cluster_group)
+cli.add_command(path_group)
 cli.add_command(storage_group)
 add_everywhere(cli)
 

@@ -92,9 +92,11 @@ directory_option = click.option(
 )
 expiry_option = click.option(
     "--expiry",
-    type=int,
-    hidden=True,
-    help="Accepted for old scripts; there are no links that could expire.",
+    type=click.IntRange(min=1, max=7 * 24 * 60),
+    default=60,
+    show_default=True,
+    metavar="MINUTES",
+    help="How long links work. Only files on blob storage have them, for who may read its Secret.",
 )
 
 

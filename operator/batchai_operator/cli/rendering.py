@@ -92,17 +92,33 @@ def _items(found: object) -> list[Mapping[str, Any]]:
     return cast("list[Mapping[str, Any]]", found if isinstance(found, list) else [found])
 
 
-def table(items: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> str:
-    """Lay out rows below their titles; nothing for no rows."""
+def table(
+    items: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    widths: dict[int, int] | None = None,
+    *,
+    with_titles: bool = True,
+) -> str:
+    """Lay out rows below their titles; nothing for no rows.
+
+    Args:
+        items: the rows.
+        columns: what each has.
+        widths: of earlier pages of the same table; takes those of this one.
+        with_titles: whether this is the first page.
+    """
     if not items:
         return ""
+    widths = {} if widths is None else widths
     rows = [[_cell(column.value(item)) for column in columns] for item in items]
     titles = [column.title for column in columns]
-    widths = [max(len(row[index]) for row in [titles, *rows]) for index in range(len(columns))]
-    lines = [titles, ["-" * width for width in widths], *rows]
+    for index in range(len(columns)):
+        widest = max(len(row[index]) for row in [titles, *rows])
+        widths[index] = max(widths.get(index, 0), widest)
+    heads = [titles, ["-" * widths[index] for index in range(len(columns))]]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        "  ".join(cell.ljust(widths[index]) for index, cell in enumerate(line)).rstrip()
+        for line in [*(heads if with_titles else []), *rows]
     )
 
 

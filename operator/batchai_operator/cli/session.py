@@ -16,6 +16,7 @@ import click
 
 from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
+from batchai_operator.engine.blobports import OpenContainer
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import BatchAIError, NotFoundError
 
@@ -37,11 +38,13 @@ class Session:
 
     Attributes:
         connect: opens the connection to Kubernetes.
+        open_container: opens blob storage itself; None to read through Pods only.
         kubeconfig: file named on the command line.
         context: context named on the command line.
     """
 
     connect: Connect
+    open_container: OpenContainer | None = None
     kubeconfig: str | None = None
     context: str | None = None
 

@@ -1,44 +1,27 @@
-"""Output files of a job: list them, follow one while it grows.
+"""Output files of a job: list them, follow one while it grows, read a part of one.
 
 Called by the command line (and later other fronts). The files are read where they are mounted: in
-the sidecar of a running job's node 0, afterwards in a reader Pod (design 5). It needs only the
-rights of its caller, opens no port, and never writes to a volume.
+the sidecar of a running job's node 0, afterwards in a reader Pod (design 5); those of a container
+straight from storage where the caller may read its Secret. It needs only the rights of its caller,
+opens no port, and never writes to a volume.
 """
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 
+from pydantic import ValidationError
+
+from batchai_operator.engine.blobfiles import BlobFolder
 from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.ports import JOBS, Cluster, Object
-from batchai_operator.engine.readers import Absence, Readers, Source
-from batchai_operator.errors import (
-    ConflictError,
-    InvalidSpecError,
-    NotFoundError,
-    RejectedError,
-    UnavailableError,
-)
-from batchai_operator.names import SIDECAR_CONTAINER
-
-LAUNCHER = "/launcher"
-"""The launcher's program in its own image."""
-
-QUIET_SECONDS = 60.0
-"""A connection that brings nothing for so long is opened again at the same offset: a broken one
-looks no different from a quiet program, and asking again costs nothing."""
-
-LATE_SECONDS = 1.0
-"""After so long without a byte the user is told that the file is awaited."""
-
-_FIRST_DELAY, _LONGEST_DELAY, _GIVE_UP_DELAY = 0.25, 8.0, 16.0
-_MISSING_PATIENCE = 4
-"""A node that has just started may not have made its folders; after so many tries they are
-missing."""
-
-_OK, _USAGE, _MISSING, _OUTSIDE = 0, 2, 3, 4
-"""Exit codes of `/launcher files`."""
+from batchai_operator.engine.ports import JOBS, Cluster
+from batchai_operator.engine.progress import Progress
+from batchai_operator.engine.readerpods import Source
+from batchai_operator.engine.readers import Absence, Readers
+from batchai_operator.engine.reading import Reading
+from batchai_operator.engine.straight import Straight
+from batchai_operator.errors import InvalidSpecError, NotFoundError
+from batchai_operator.planner.blobplaces import BlobPlace, output_place
+from batchai_operator.planner.reader import reader_build
 
 
 class OutputFiles:
@@ -50,63 +33,56 @@ class OutputFiles:
         kube: the API server.
         readers: finds the container to read in.
         announce: told what the user is waiting for.
+        straight: blob storage itself; None to read through Pods only.
     """
 
-    def __init__(self, kube: Cluster, readers: Readers, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        kube: Cluster,
+        readers: Readers,
+        announce: Callable[[str], None],
+        straight: Straight | None = None,
+    ) -> None:
         self._kube = kube
         self._readers = readers
-        self._announce = announce
+        self._straight = straight or Straight(kube, None, announce)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._readers.close()
+        try:
+            await self._readers.close()
+        finally:
+            await self._straight.close()
 
-    async def list_files(
+    def list_pages(
         self, job: Mapping[str, Any], directory_id: str, path: str
-    ) -> list[dict[str, Any]]:
-        """List one level of an output directory (spec 2.12).
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield one level of an output directory, some items at a time (spec 2.12).
 
         Args:
             job: the BatchAIJob.
             directory_id: id of an output directory, or `stdouterr`.
             path: folder inside it, `.` for the top.
 
-        Returns:
-            Items with `name`, `fileType`, `contentLength`, `lastModified`; empty while the job is
-            queued, because the folder does not exist yet.
+        Yields:
+            Items with `name`, `fileType`, and for files `contentLength`, `lastModified`, on blob
+            storage `downloadUrl` too; none while the job is queued, because the folder does not
+            exist yet.
 
         Raises:
             NotFoundError: no such directory id or folder.
             RejectedError: the path leaves the directory.
             UnavailableError: the files could not be reached.
         """
-        delay = _FIRST_DELAY
-        while True:
-            job = await self._again(job)
-            source = await self._readers.find(job)
-            if source is Absence.NOT_STARTED:
-                self._announce("The job has not started, so there are no files yet.")
-                return []
-            if isinstance(source, Absence):
-                await asyncio.sleep(_FIRST_DELAY)
-                continue
-            try:
-                return await self._list_in(source, directory_id, path)
-            except UnavailableError:
-                if delay > _LONGEST_DELAY:
-                    raise
-                await self._readers.forget(source)
-                await asyncio.sleep(delay)
-                delay *= 2
+        return self._reading(job, directory_id, path).pages()
 
-    async def _list_in(self, source: Source, directory_id: str, path: str) -> list[dict[str, Any]]:
-        output = bytearray()
-        argv = ["list", "--id", directory_id, "--path", path]
-        code, complaint = await self._run(source, argv, output.extend)
-        _raise_for(code, complaint)
-        return [json.loads(line) for line in output.splitlines() if line]
+    async def list_files(
+        self, job: Mapping[str, Any], directory_id: str, path: str
+    ) -> list[dict[str, Any]]:
+        """Return all pages of `list_pages` at once."""
+        return [item async for page in self.list_pages(job, directory_id, path) for item in page]
 
     async def stream(
         self,
@@ -114,17 +90,20 @@ class OutputFiles:
         directory_id: str,
         path: str,
         write: Callable[[bytes], object],
+        replaced: Callable[[], object] = lambda: None,
     ) -> bool:
         """Hand over a file's bytes as they come, until the job has ended and all are through.
 
         Interrupted connections are taken up where they broke; the end of the job's node leads from
-        its sidecar to a reader Pod. No byte is lost or handed over twice.
+        its sidecar to storage or a reader Pod. No byte is lost or handed over twice. A file that is
+        replaced or becomes shorter is handed over from its beginning.
 
         Args:
             job: the BatchAIJob.
             directory_id: id of an output directory, or `stdouterr`.
             path: the file inside it.
             write: takes each piece.
+            replaced: called before the first piece of a file that took the place of another.
 
         Returns:
             Whether the file exists.
@@ -134,112 +113,85 @@ class OutputFiles:
             RejectedError: the path leaves the directory.
             UnavailableError: the job has ended and its files cannot be reached.
         """
-        progress = _Progress(write)
-        late = asyncio.get_running_loop().call_later(
-            LATE_SECONDS, self._announce_late, path, progress
-        )
-        try:
-            return await self._follow(job, directory_id, path, progress)
-        finally:
-            late.cancel()
+        return await self._reading(job, directory_id, path).follow(Progress(write, replaced))
 
-    async def _follow(
-        self, job: Mapping[str, Any], directory_id: str, path: str, progress: "_Progress"
-    ) -> bool:
-        delay, missing = _FIRST_DELAY, 0
-        while True:
-            job = await self._again(job)
-            progress.is_growing = not is_finished(job)
-            source, before = await self._readers.find(job), progress.offset
-            if isinstance(source, Source):
-                code, complaint = await self._follow_in(source, directory_id, path, progress)
-                missing = missing + 1 if code == _MISSING else 0
-                # With several nodes the last output of another may come after the sidecar of the
-                # first is done; then a reader has the last word.
-                if code == _OK and (source.is_reader or job["spec"].get("nodeCount", 1) == 1):
-                    return True
-                if code == _MISSING and source.is_reader:
-                    return False
-                if code in {_USAGE, _OUTSIDE} or missing > _MISSING_PATIENCE:
-                    _raise_for(code, complaint)
-                if code is None and source.is_reader and delay > _LONGEST_DELAY:
-                    raise UnavailableError(complaint)
-            delay = _FIRST_DELAY if progress.offset > before else min(delay * 2, _GIVE_UP_DELAY)
-            await asyncio.sleep(min(delay, _LONGEST_DELAY))
-
-    async def _follow_in(
-        self, source: Source, directory_id: str, path: str, progress: "_Progress"
-    ) -> tuple[int | None, str]:
-        """Follow in one container; None as exit code means to go on elsewhere or later."""
-        argv = ["follow", "--id", directory_id, "--path", path, "--offset", str(progress.offset)]
-        try:
-            code, complaint = await self._run(source, argv, progress.take)
-        except UnavailableError as error:
-            # The Pod may be ending; the next look tells where to go on.
-            await self._readers.forget(source)
-            return None, str(error)
-        return (code if code in {_OK, _USAGE, _MISSING, _OUTSIDE} else None), complaint
-
-    async def _run(
-        self, source: Source, argv: Sequence[str], take: Callable[[bytes], object]
-    ) -> tuple[int, str]:
-        """Run `/launcher files`; return its exit code and what it said on stderr.
+    async def read(
+        self,
+        job: Mapping[str, Any],
+        directory_id: str,
+        path: str,
+        write: Callable[[bytes], object],
+        *,
+        offset: int = 0,
+        length: int | None = None,
+    ) -> None:
+        """Hand over a range of a file as it is now; a range beyond its end is empty.
 
         Raises:
-            UnavailableError: the connection broke, or the Pod is not there (any more).
+            NotFoundError: no such directory id or file.
+            RejectedError: the path leaves the directory.
+            UnavailableError: the file cannot be reached.
         """
-        command = [LAUNCHER, "files", *argv]
-        loop = asyncio.get_running_loop()
-        try:
-            async with (
-                asyncio.timeout(QUIET_SECONDS) as quiet,
-                self._kube.exec(source.namespace, source.pod, SIDECAR_CONTAINER, command) as run,
-            ):
-                async for piece in run:
-                    take(piece)
-                    quiet.reschedule(loop.time() + QUIET_SECONDS)
-        except TimeoutError as error:
-            raise UnavailableError(f"Pod {source.pod} was silent.") from error
-        except (NotFoundError, ConflictError) as error:
-            raise UnavailableError(str(error)) from error
-        return run.exit_code, run.stderr.strip()
+        await self._reading(job, directory_id, path).read(offset, length, write)
 
-    async def _again(self, job: Mapping[str, Any]) -> Object:
-        """Read a job again; one of the same name that came after it is not the same job."""
-        metadata = job["metadata"]
+    def _reading(self, job: Mapping[str, Any], directory_id: str, path: str) -> Reading:
+        origin = JobOrigin(self._kube, self._readers, self._straight, job)
+        return Reading(self._kube, origin, directory_id, path)
+
+
+class JobOrigin:
+    """Where the files of one job are (`reading.Origin`)."""
+
+    def __init__(
+        self, kube: Cluster, readers: Readers, straight: Straight, job: Mapping[str, Any]
+    ) -> None:
+        self._kube, self._readers, self.straight = kube, readers, straight
+        self._job = job
+        self._places: dict[str, BlobPlace | None] = {}
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether the job runs or will."""
+        return not is_finished(dict(self._job))
+
+    @property
+    def ends_alone(self) -> bool:
+        """Whether the job has one node only."""
+        return bool(self._job["spec"].get("nodeCount", 1) == 1)
+
+    async def live(self) -> Source | Absence | None:
+        """Read the job again; one of the same name that came after it is not the same job."""
+        metadata = self._job["metadata"]
         now = await self._kube.get(JOBS, metadata["name"], metadata["namespace"])
         if now["metadata"]["uid"] != metadata["uid"]:
             raise NotFoundError("The job was deleted, and another of its name was created.")
-        return now
+        self._job = now
+        return await self._readers.live(now)
 
-    def _announce_late(self, path: str, progress: "_Progress") -> None:
-        if progress.is_growing and not progress.offset:
-            self._announce(f'The file "{path}" not found. Waiting for the job to generate it.')
+    async def reader(self) -> Source:
+        """Return the job's reader Pod, made when there is none."""
+        return await self._readers.reader(self._job)
 
+    async def folder(self, directory_id: str) -> BlobFolder | None:
+        """Return an output directory in storage itself, if the caller may have it."""
+        if directory_id not in self._places:
+            self._places[directory_id] = await self._place(directory_id)
+        namespace = self._job["metadata"]["namespace"]
+        return await self.straight.folder(namespace, self._places[directory_id])
 
-class _Progress:
-    """How much of a file has been handed over, and whether there may be more."""
+    async def forget(self, source: Source) -> None:
+        """Give up a source that no longer answers."""
+        await self._readers.forget(source)
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self._write = write
-        self.offset = 0
-        self.is_growing = False
-
-    def take(self, piece: bytes) -> None:
-        self._write(piece)
-        self.offset += len(piece)
-
-
-def _raise_for(code: int | None, complaint: str) -> None:
-    """Turn an exit code of `/launcher files` into an error of ours."""
-    match code:
-        case 0:
-            return
-        case 2:
-            raise InvalidSpecError(complaint or "The launcher did not understand the request.")
-        case 3:
-            raise NotFoundError(complaint or "No such file or directory id.")
-        case 4:
-            raise RejectedError(complaint or "The path leaves the output directory.")
-        case _:
-            raise UnavailableError(complaint or "The connection to the job's Pod broke.")
+    async def _place(self, directory_id: str) -> BlobPlace | None:
+        if not (self._job.get("status") or {}).get("jobOutputDirectoryPathSegment"):
+            return None
+        cluster, settings, _ = await self._readers.facts(self._job)
+        own = self._readers.settings.blob_endpoint
+        if own:  # How storage is reached from here, which need not be how Pods reach it.
+            settings = settings.model_copy(update={"blob_endpoint": own})
+        try:
+            build = reader_build(dict(self._job), cluster, settings)
+        except (ValidationError, InvalidSpecError):
+            return None  # A reader Pod will say what is wrong.
+        return output_place(build, directory_id)

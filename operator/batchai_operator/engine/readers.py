@@ -1,32 +1,21 @@
 """Where a job's files can be read now: its running sidecar, or a reader Pod made for the purpose.
 
-Called by outputs.py. It makes and removes reader Pods; it reads no file itself.
+Called by outputs.py. It reads no file itself.
 """
 
 import asyncio
 import enum
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.podfacts import (
-    blob_accounts,
-    is_running,
-    reader_settings,
-    why_not_running,
-)
-from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
-from batchai_operator.errors import (
-    ConflictError,
-    InvalidSpecError,
-    NotFoundError,
-    UnavailableError,
-)
+from batchai_operator.engine.podfacts import blob_accounts, is_running, reader_settings
+from batchai_operator.engine.ports import PODS, Object, ObjectStore
+from batchai_operator.engine.readerpods import ReaderPod, Source
+from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import (
     ATTEMPT_LABEL,
     COMPONENT_LABEL,
@@ -36,34 +25,12 @@ from batchai_operator.names import (
 from batchai_operator.planner.reader import reader_pod
 from batchai_operator.settings import Settings
 
-READER_START_SECONDS = 120.0
-"""How long a reader Pod may take; the node may have to pull the launcher's image."""
-
 SETTLE_SECONDS = 10.0
 """How long the job's end may lag behind that of its Pods, before files are read regardless: while
 the operator is down nobody writes the end, but the files are complete."""
 
 DRAIN_SECONDS = 60.0
 """How long Pods may take to ship their last output after the job's end."""
-
-_POLL_SECONDS, _LOOKS_BEFORE_TALK, _LOOKS_PER_WARNING = 0.5, 6, 10
-
-
-@dataclass(frozen=True)
-class Source:
-    """A container in which `/launcher files` can be run.
-
-    Attributes:
-        namespace: of the Pod.
-        pod: name of the Pod.
-        uid: of the Pod, so that a namesake is not taken for it.
-        is_reader: made by us; it sees the files as they are and does not grow them.
-    """
-
-    namespace: str
-    pod: str
-    uid: str
-    is_reader: bool
 
 
 class Absence(enum.Enum):
@@ -86,36 +53,65 @@ class Readers:
         self, store: ObjectStore, settings: Settings, announce: Callable[[str], None]
     ) -> None:
         self._store = store
-        self._settings = settings
+        self.settings = settings
         self._announce = announce
-        self._made: Source | None = None
+        self._reader = ReaderPod(store, announce)
         self._ended_since: float | None = None
 
-    async def find(self, job: Mapping[str, Any]) -> Source | Absence:
-        """Return where the files of a job can be read now.
+    async def live(self, job: Mapping[str, Any]) -> Source | Absence | None:
+        """Return where the files of a job can be read as they grow.
 
         Args:
             job: the BatchAIJob, freshly read.
 
         Returns:
-            The source, or why there is none yet.
-
-        Raises:
-            NotFoundError: the job ended without ever having a place for files.
-            UnavailableError: a reader Pod was made and did not start.
+            The source, why there is none yet, or None when the files are what they will be.
         """
-        if self._made is not None:
-            return self._made
+        if self._reader.made is not None:
+            return None
         pods = await self._pods(job)
         if not is_finished(dict(job)):
             sidecar = next((source for pod in pods if (source := _sidecar_of_first(pod))), None)
             if sidecar is not None:
                 return sidecar
-        if absence := self._not_yet(job, pods):
-            return absence
+        return self._not_yet(job, pods)
+
+    async def reader(self, job: Mapping[str, Any]) -> Source:
+        """Return the reader Pod of a job, made when there is none.
+
+        Raises:
+            NotFoundError: the job ended without ever having a place for files.
+            UnavailableError: a reader Pod was made and did not start.
+        """
+        if self._reader.made is not None:
+            return self._reader.made
         _check_readable(job)
-        self._made = await self._make(job, pods)
-        return self._made
+        cluster, settings, were_told = await self.facts(job)
+        if not were_told:
+            self._announce(
+                f"The job's Pods are gone, so image {settings.launcher_image} is tried; "
+                "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
+            )
+        try:
+            body = reader_pod(dict(job), cluster, settings)
+        except ValidationError as error:
+            raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
+        return await self._reader.make(body)
+
+    async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:
+        """Return a job's cluster, the settings for its reader, and whether somebody told them."""
+        pods, cluster = await self._pods(job), await self._cluster(job)
+        settings = reader_settings(self.settings, pods, blob_accounts(job, cluster))
+        return cluster, settings, bool(pods) or "launcher_image" in settings.model_fields_set
+
+    async def forget(self, source: Source) -> None:
+        """Give up a source that no longer answers."""
+        if source == self._reader.made:
+            await self._reader.close()
+
+    async def close(self) -> None:
+        """Remove the reader Pod, if one was made."""
+        await self._reader.close()
 
     def _not_yet(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Absence | None:
         """Whether the last output of all nodes may still be on its way to the volume."""
@@ -131,21 +127,6 @@ class Readers:
         self._ended_since = self._ended_since or now
         return None if now - self._ended_since >= SETTLE_SECONDS else Absence.ENDING
 
-    async def forget(self, source: Source) -> None:
-        """Give up a source that no longer answers."""
-        if source == self._made:
-            await self.close()
-
-    async def close(self) -> None:
-        """Remove the reader Pod, if one was made."""
-        made, self._made = self._made, None
-        if made is None:
-            return
-        try:
-            await self._store.delete(PODS, made.pod, made.namespace, uid=made.uid, grace_seconds=0)
-        except (NotFoundError, ConflictError):
-            return
-
     async def _pods(self, job: Mapping[str, Any]) -> list[Object]:
         """Pods of the latest attempt of a job, node 0 first."""
         metadata = job["metadata"]
@@ -157,30 +138,6 @@ class Readers:
             key=lambda pod: _number(pod, NODE_INDEX_LABEL),
         )
 
-    async def _make(self, job: Mapping[str, Any], pods: Sequence[Object]) -> Source:
-        namespace = job["metadata"]["namespace"]
-        cluster = await self._cluster(job)
-        settings = reader_settings(self._settings, pods, blob_accounts(job, cluster))
-        if not pods and "launcher_image" not in settings.model_fields_set:
-            self._announce(
-                f"The job's Pods are gone, so image {settings.launcher_image} is tried; "
-                "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
-            )
-        try:
-            body = reader_pod(dict(job), cluster, settings)
-        except ValidationError as error:
-            raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
-        created = await self._store.create(PODS, body)
-        metadata = created["metadata"]
-        source = Source(namespace, metadata["name"], metadata["uid"], is_reader=True)
-        self._made = source
-        try:
-            await self._wait_until_running(source)
-        except BaseException:
-            await self.close()
-            raise
-        return source
-
     async def _cluster(self, job: Mapping[str, Any]) -> Object | None:
         """The job's cluster, whose volumes may hold the files; it may be gone by now."""
         name = str((job["spec"].get("cluster") or {}).get("id", "")).rsplit("/", maxsplit=1)[-1]
@@ -190,35 +147,6 @@ class Readers:
             return await find_cluster(self._store, job["metadata"]["namespace"], name)
         except NotFoundError:
             return None
-
-    async def _wait_until_running(self, source: Source) -> None:
-        loop = asyncio.get_running_loop()
-        give_up, told = loop.time() + READER_START_SECONDS, ""
-        for look in itertools.count():
-            pod = await self._store.get(PODS, source.pod, source.namespace)
-            if is_running(pod):
-                return
-            ended = pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
-            if look == _LOOKS_BEFORE_TALK:
-                self._announce(f"The job has ended; Pod {source.pod} starts to read its files.")
-            warned = await self._warning(source) if ended or look % _LOOKS_PER_WARNING == 9 else ""
-            if warned and warned != told:
-                told = warned
-                self._announce(warned)
-            if ended or loop.time() >= give_up:
-                verb = "ended" if ended else "does not start"
-                reason = told or why_not_running(pod)
-                raise UnavailableError(f"Reader Pod {source.pod} {verb}: {reason}")
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def _warning(self, source: Source) -> str:
-        """Return the latest Warning about a Pod; mount errors are told nowhere else."""
-        fields = f"involvedObject.uid={source.uid},type=Warning"
-        events = await self._store.list(EVENTS, source.namespace, fields=fields)
-        if not events:
-            return ""
-        latest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""))
-        return f"{latest.get('reason')}: {latest.get('message')}"
 
 
 def _check_readable(job: Mapping[str, Any]) -> None:

@@ -23,7 +23,8 @@ from batchai_operator.settings import Settings
 DEADLINE_SECONDS = 300
 """Life of a reader; whoever reads longer makes another."""
 
-_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+READER_RESOURCES = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
+"""What a reader needs, whatever it reads."""
 
 
 def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Object:
@@ -41,17 +42,7 @@ def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Objec
         InvalidSpecError: the job's volumes cannot be mounted; names the field.
         pydantic.ValidationError: the job's or cluster's spec makes no sense.
     """
-    spec = JobSpec.model_validate(job["spec"])
-    setup = ClusterSpec.model_validate(cluster["spec"]) if cluster else None
-    build = make_build(
-        job,
-        spec,
-        setup,
-        NodeShare({}, {}, 0),
-        attempt=int((job.get("status") or {}).get("attempt") or 1),
-        settings=settings,
-        namespace_annotations={},
-    )
+    build = reader_build(job, cluster, settings)
     prefix = pod_name(job, build.attempt, 0).rsplit("-", maxsplit=2)[0]
     return {
         "apiVersion": "v1",
@@ -71,6 +62,21 @@ def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Objec
             "volumes": [{"name": names.SPOOL_VOLUME, "emptyDir": {}}, *job_volumes(build)],
         },
     }
+
+
+def reader_build(job: Object, cluster: Object | None, settings: Settings) -> Build:
+    """Return what the Pods of a job are made of, as far as a reader needs it; see `reader_pod`."""
+    spec = JobSpec.model_validate(job["spec"])
+    setup = ClusterSpec.model_validate(cluster["spec"]) if cluster else None
+    return make_build(
+        job,
+        spec,
+        setup,
+        NodeShare({}, {}, 0),
+        attempt=int((job.get("status") or {}).get("attempt") or 1),
+        settings=settings,
+        namespace_annotations={},
+    )
 
 
 def _placement(build: Build) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def _container(build: Build) -> dict[str, Any]:
         "imagePullPolicy": build.settings.image_pull_policy,
         "command": ["/launcher", "reader"],
         "env": [{"name": names.PLAN_VARIABLE, "value": doubled(node_plan(build, 0))}],
-        "resources": _RESOURCES,
+        "resources": READER_RESOURCES,
         "securityContext": identity.sidecar_security(build.spec),
         "volumeMounts": [
             mount if mount["name"] in own else {**mount, "readOnly": True}

@@ -153,7 +153,8 @@ class FakeKube:
         if ("pods", namespace, pod) not in self.objects:
             raise NotFoundError(f"There is no Pod {namespace}/{pod}.")
         assert container == "batchai-sidecar"
-        yield Run(*self.program(pod, [*command]))
+        steps, complaint = self.program(pod, [*command])
+        yield Run(_framed(steps, [*command]) if "--framed" in command else steps, complaint)
 
     @asynccontextmanager
     async def connect(
@@ -161,6 +162,17 @@ class FakeKube:
     ) -> AsyncIterator["FakeKube"]:
         assert (kubeconfig, context) == self.expected
         yield self
+
+
+def _framed(steps: Iterable[Step], command: list[str]) -> Iterable[Step]:
+    """Put the launcher's headers before what a program of `follow` writes."""
+    offset = int(command[command.index("--offset") + 1])
+    for step in steps:
+        if isinstance(step, bytes):
+            yield b"%d %d\n" % (offset, len(step)) + step
+            offset += len(step)
+        else:
+            yield step
 
 
 def _merge(target: Object, change: Object) -> None:

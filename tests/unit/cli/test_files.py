@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchai_operator.engine import outputs, readers
+from batchai_operator.engine import readerpods, readers, reading
 from batchai_operator.errors import UnavailableError
 
 from .objects import job, pod
@@ -160,7 +160,7 @@ def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
 
 
 def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
-    monkeypatch.setattr(outputs, "LATE_SECONDS", -1)
+    monkeypatch.setattr(reading, "LATE_SECONDS", -1)
     thing = kube.add("batchaijobs", job("hello", "queued"))
     looks = iter(range(100))
 
@@ -224,7 +224,8 @@ def test_list_of_a_running_and_of_an_ended_job(kube, batchai, golden):
     ]
 
     def program(_, command):
-        assert command == ["/launcher", "files", "list", "--id", "MODEL", "--path", "sub"]
+        words = ["--id", "MODEL", "--path", "sub", "--limit", "1000"]
+        assert command == ["/launcher", "files", "list", *words]
         text = "".join(json.dumps(item) + "\n" for item in items).encode()
         # Pieces of an exec do not end where lines end.
         return [text[:20], text[20:], 0], ""
@@ -247,7 +248,7 @@ def test_list_of_a_queued_job_is_empty(kube, batchai):
 
 
 def test_a_reader_that_cannot_start_is_removed_and_says_why(kube, batchai, monkeypatch):
-    monkeypatch.setattr(readers, "READER_START_SECONDS", 0.2)
+    monkeypatch.setattr(readerpods, "READER_START_SECONDS", 0.2)
     Share(kube, running(kube)).end_job()
 
     def stuck(thing):

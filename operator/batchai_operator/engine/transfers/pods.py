@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from batchai_operator.engine.podfacts import is_running, reader_settings, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
-from batchai_operator.engine.readers import Source
+from batchai_operator.engine.readerpods import Source
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
 from batchai_operator.names import (
     COMPONENT_LABEL,

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
 
 from batchai_operator.engine.ports import Commands
-from batchai_operator.engine.readers import Source
+from batchai_operator.engine.readerpods import Source
 from batchai_operator.engine.transfers.conversation import Conversation
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.errors import UnavailableError

@@ -1,0 +1,157 @@
+package files
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+const (
+	followPoll = 200 * time.Millisecond
+	// sampleBytes is how much of its beginning and of its last bytes a file is known again by.
+	sampleBytes = 4 << 10
+	pieceBytes  = 256 << 10
+	// headerBytes is room for the longest header: two numbers, a blank, a newline.
+	headerBytes = 48
+)
+
+// Shown is how much of a file its reader has, and by what the file is known again.
+type Shown struct {
+	Offset int64
+	Sum    string // Empty: whatever file there is, is the right one.
+}
+
+// Follow writes what the file has and what it gets, until final says that nothing will be added.
+//
+// It waits for a file that is not there yet. A file that became shorter, or that does not begin with
+// what was shown, was written anew and is shown from its beginning; inode numbers would not tell,
+// because they are not the same on another node's mount, nor for one blob over time. Framed, each
+// piece has a line "OFFSET LENGTH" before it, so that the reader knows. Each look opens the file
+// again, because a file on a blob container shows its new content only to those who open it.
+func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, final func() bool) error {
+	follower := follower{out: out, framed: framed, offset: shown.Offset, sum: shown.Sum}
+	for {
+		last := final() // Asked before looking, so that nothing written before it is missed.
+		err := follower.look(f, name)
+		if err != nil && (!errors.Is(err, ErrNotFound) || last) {
+			return err
+		}
+		if last {
+			return nil
+		}
+		time.Sleep(followPoll)
+	}
+}
+
+// follower is one reader's place in a file.
+type follower struct {
+	out        io.Writer
+	framed     bool
+	offset     int64
+	sum        string // Until the first look: of what the reader was shown by somebody else.
+	known      bool   // Whether head and tail are what was shown.
+	head, tail []byte // The first and the last bytes that were shown.
+	before     os.FileInfo
+}
+
+func (f *follower) look(folder *Folder, name string) error {
+	file, err := folder.open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if f.before != nil && os.SameFile(f.before, info) && f.before.ModTime().Equal(info.ModTime()) && info.Size() == f.offset {
+		return nil
+	}
+	same, err := f.recognise(file, info.Size())
+	if err != nil {
+		return err
+	}
+	if !same {
+		f.offset, f.head, f.tail = 0, nil, nil
+	}
+	f.known = true
+	if err := f.pass(file); err != nil {
+		return err
+	}
+	f.before = info
+	return nil
+}
+
+// recognise tells whether a file begins with what was shown, as far as samples can tell.
+func (f *follower) recognise(file io.ReaderAt, size int64) (bool, error) {
+	if size < f.offset {
+		return false, nil
+	}
+	length := min(f.offset, sampleBytes)
+	head, errHead := sampleAt(file, 0, length)
+	tail, errTail := sampleAt(file, f.offset-length, length)
+	if err := errors.Join(errHead, errTail); errors.Is(err, io.EOF) {
+		return false, nil // It became shorter meanwhile.
+	} else if err != nil {
+		return false, err
+	}
+	if f.known {
+		return bytes.Equal(head, f.head) && bytes.Equal(tail, f.tail), nil
+	}
+	f.head, f.tail = head, tail
+	return f.sum == "" || f.sum == sampleSum(head, tail), nil
+}
+
+func sampleAt(file io.ReaderAt, at, length int64) ([]byte, error) {
+	sample := make([]byte, length)
+	n, err := file.ReadAt(sample, at)
+	if int64(n) == length {
+		return sample, nil
+	}
+	return nil, err
+}
+
+// pass writes what the file has after the offset.
+func (f *follower) pass(file io.ReaderAt) error {
+	buffer := make([]byte, headerBytes+pieceBytes)
+	for {
+		n, err := file.ReadAt(buffer[headerBytes:], f.offset)
+		if n > 0 {
+			start := headerBytes
+			if f.framed {
+				header := fmt.Appendf(nil, "%d %d\n", f.offset, n)
+				start -= copy(buffer[headerBytes-len(header):], header)
+			}
+			if _, err := f.out.Write(buffer[start : headerBytes+n]); err != nil {
+				return err
+			}
+			f.note(buffer[headerBytes : headerBytes+n])
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// note remembers the samples of what was shown.
+func (f *follower) note(piece []byte) {
+	f.head = append(f.head, piece[:min(len(piece), sampleBytes-len(f.head))]...)
+	f.tail = append(f.tail, piece[max(0, len(piece)-sampleBytes):]...)
+	f.tail = bytes.Clone(f.tail[max(0, len(f.tail)-sampleBytes):])
+	f.offset += int64(len(piece))
+}
+
+func sampleSum(head, tail []byte) string {
+	sum := sha256.New()
+	sum.Write(head)
+	sum.Write(tail)
+	return hex.EncodeToString(sum.Sum(nil))
+}

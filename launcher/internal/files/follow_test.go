@@ -1,0 +1,183 @@
+package files
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"batchai.dev/launcher/internal/plan"
+)
+
+// shownBy puts together what a reader has who goes by the frames; an offset that is not where it
+// stands means that the file was replaced.
+func shownBy(t *testing.T, framed []byte) (string, int) {
+	t.Helper()
+	var shown []byte
+	anew := 0
+	for len(framed) > 0 {
+		header, rest, found := bytes.Cut(framed, []byte("\n"))
+		offset, length, _ := strings.Cut(string(header), " ")
+		at, errAt := strconv.Atoi(offset)
+		size, errSize := strconv.Atoi(length)
+		if !found || errAt != nil || errSize != nil || size > len(rest) {
+			t.Fatalf("not a frame: %q", header)
+		}
+		if at != len(shown) {
+			if at != 0 {
+				t.Fatalf("a gap: %d after %d", at, len(shown))
+			}
+			shown, anew = nil, anew+1
+		}
+		shown, framed = append(shown, rest[:size]...), rest[size:]
+	}
+	return string(shown), anew
+}
+
+// TestFollowKnowsTheFileAgain goes through what may happen to a file between two looks.
+func TestFollowKnowsTheFileAgain(t *testing.T) {
+	old := strings.Repeat("epoch: loss 0.1234\n", 2000)
+	other := strings.Repeat("another run's line\n", 3000)
+	steps := map[string]struct {
+		change func(path string) error
+		want   string
+		anew   int
+	}{
+		"nothing": {func(string) error { return nil }, old, 0},
+		"grown":   {func(p string) error { return write(p, old+"more\n") }, old + "more\n", 0},
+		"replaced by itself and more": {func(p string) error { return replace(p, old+"more\n") }, old + "more\n", 0},
+		"truncated":                   {func(p string) error { return write(p, "new\n") }, "new\n", 1},
+		"replaced by a longer one":    {func(p string) error { return replace(p, other) }, other, 1},
+		"replaced by one as long":     {func(p string) error { return replace(p, other[:len(old)]) }, other[:len(old)], 1},
+		"overwritten by a longer one": {func(p string) error { return write(p, other) }, other, 1},
+		"another beginning":           {func(p string) error { return replace(p, "E"+old[1:]+"more\n") }, "E" + old[1:] + "more\n", 1},
+		"gone":                        {os.Remove, old, 0},
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			folder, path := open(t)
+			if err := write(path, old); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			looks := 0
+			err := folder.Follow(&out, "file", Shown{}, true, func() bool {
+				if looks++; looks == 2 {
+					if err := step.change(path); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return looks == 3
+			})
+			if err != nil && (name != "gone" || !errors.Is(err, ErrNotFound)) {
+				t.Fatal(err)
+			}
+			shown, anew := shownBy(t, out.Bytes())
+			if shown != step.want || anew != step.anew {
+				t.Errorf("%d bytes shown, %d times anew; want %d, %d", len(shown), anew, len(step.want), step.anew)
+			}
+		})
+	}
+}
+
+// TestFollowTakesUpWhereAnotherEnded: a reader that comes back says by a sum what it has.
+func TestFollowTakesUpWhereAnotherEnded(t *testing.T) {
+	text := strings.Repeat("0123456789abcdef", 1000)
+	cases := []struct {
+		now    string
+		shown  Shown
+		framed string
+	}{
+		{text, Shown{}, text},
+		{text, Shown{Offset: 15990}, "cut: " + text[15990:]},
+		{text, Shown{15990, sampleSum([]byte(text[:4096]), []byte(text[15990-4096:15990]))}, "cut: " + text[15990:]},
+		{text, Shown{9, sampleSum([]byte(text[:9]), []byte(text[:9]))}, "cut: " + text[9:]},
+		{text, Shown{15990, sampleSum([]byte(text[:4096]), []byte(text[15991-4096:15991]))}, text},
+		{text, Shown{16001, ""}, text},
+	}
+	for i, c := range cases {
+		folder, path := open(t)
+		if err := write(path, c.now); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := folder.Follow(&out, "file", c.shown, true, func() bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		got := out.String()
+		want := fmt.Sprintf("0 %d\n%s", len(c.framed), c.framed)
+		if rest, cut := strings.CutPrefix(c.framed, "cut: "); cut {
+			want = fmt.Sprintf("%d %d\n%s", len(text)-len(rest), len(rest), rest)
+		}
+		if got != want {
+			t.Errorf("case %d: %.40q, want %.40q", i, got, want)
+		}
+	}
+}
+
+// TestListInPages: all names once, in order, whatever they are made of.
+func TestListInPages(t *testing.T) {
+	folder, path := open(t)
+	var want []string
+	for i := range 2500 {
+		name := fmt.Sprintf("%d-\xff%d", i%7, i)
+		want = append(want, name)
+		if err := write(filepath.Join(filepath.Dir(path), name), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(want)
+	var got []string
+	after, pages := "", 0
+	for {
+		var out bytes.Buffer
+		if err := folder.List(&out, ".", after, 100); err != nil {
+			t.Fatal(err)
+		}
+		pages++
+		last := More{}
+		for line := range strings.Lines(out.String()) {
+			var entry Entry
+			if err := errors.Join(json.Unmarshal([]byte(line), &entry), json.Unmarshal([]byte(line), &last)); err != nil {
+				t.Fatal(err)
+			}
+			if entry.Name != "" {
+				got = append(got, strings.ReplaceAll(entry.Name, "\ufffd", "\xff"))
+			}
+		}
+		if last.Token == "" {
+			break
+		}
+		token, err := base64.RawURLEncoding.DecodeString(last.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after = string(token)
+	}
+	if pages != 25 || !slices.Equal(got, want) {
+		t.Errorf("%d names in %d pages, want %d in 25", len(got), pages, len(want))
+	}
+}
+
+func open(t *testing.T) (*Folder, string) {
+	t.Helper()
+	share := t.TempDir()
+	folder, err := Open(&plan.Plan{Directories: map[string]string{"MODEL": share}}, "MODEL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder, filepath.Join(share, "file")
+}
+
+func write(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
+
+func replace(path, text string) error {
+	return errors.Join(write(path+".new", text), os.Rename(path+".new", path))
+}

@@ -1,0 +1,83 @@
+"""`batchai cluster file list`: what the setup task of a cluster's nodes has written."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import click
+
+from batchai_operator.cli import options
+from batchai_operator.cli.fileoutput import map_pages, show_pages
+from batchai_operator.cli.rendering import Column
+from batchai_operator.cli.session import Session, say
+from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.straight import Straight
+from batchai_operator.engine.volumefiles import VolumeFiles, known_settings
+from batchai_operator.errors import NotFoundError
+from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner.setupfiles import setup_folder
+from batchai_operator.planner.volumereader import volume_folder
+from batchai_operator.settings import Settings
+
+SETUP_COLUMNS = (
+    Column("Name", lambda item: item["name"]),
+    Column("Is directory", lambda item: "yes" if item["isDirectory"] else "no"),
+    Column("Size", lambda item: item["size"]),
+)
+"""Of a setup task's files, as the old command line had them (spec 6.8)."""
+
+
+@click.group("file")
+def cluster_file_group() -> None:
+    """Output files of setup tasks."""
+
+
+@cluster_file_group.command("list")
+@options.group_option
+@options.ignored_workspace_option
+@click.option("-c", "--cluster", "name", required=True, metavar="NAME", help="Cluster.")
+@click.option("-p", "--path", default=".", show_default=True, help="Folder in the task's output.")
+@options.expiry_option
+@options.output_option
+@click.pass_obj
+def list_setup_files(
+    session: Session, *, group: str | None, name: str, path: str, expiry: int, form: str
+) -> None:
+    """List the files of a cluster's setup task; none without a setup task or before it ran."""
+
+    async def work(kube: Cluster) -> None:
+        found = await find_cluster(kube, group or kube.default_namespace, name)
+        pages = map_pages(_setup_item, _pages(session, kube, found, path, expiry))
+        await show_pages(pages, form, SETUP_COLUMNS)
+
+    session.run(work)
+
+
+async def _pages(
+    session: Session, kube: Cluster, cluster: dict[str, Any], path: str, minutes: int
+) -> AsyncIterator[list[dict[str, Any]]]:
+    namespace = str(cluster["metadata"]["namespace"])
+    spec = ClusterSpec.model_validate(cluster["spec"])
+    section = spec.node_setup.mount_volumes if spec.node_setup else None
+    accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
+    settings = await known_settings(kube, namespace, Settings(), accounts)
+    folder = setup_folder(cluster, spec, settings)
+    if folder is None:
+        return
+    where = volume_folder(None, spec, folder, settings)
+    straight = Straight(kube, session.open_container, say, minutes)
+    async with VolumeFiles(kube, namespace, where, say, straight) as files:
+        try:
+            async for page in files.list_pages(path):
+                yield page
+        except NotFoundError:
+            return  # The task has written nothing yet.
+
+
+def _setup_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": item["name"],
+        "downloadUrl": item.get("downloadUrl"),
+        "isDirectory": item["fileType"] == "directory",
+        "size": item.get("contentLength"),
+    }

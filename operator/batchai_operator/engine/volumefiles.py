@@ -1,0 +1,125 @@
+"""Files of a volume by their path: what a job left there, when the job itself is gone.
+
+Called by the command line. Everything happens with the rights of its caller: a reader Pod of the
+caller's namespace mounts the volume, or storage itself is asked with the caller's Secret.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self
+
+from batchai_operator.engine.blobfiles import BlobFolder
+from batchai_operator.engine.podfacts import reader_settings
+from batchai_operator.engine.ports import PODS, Cluster, ObjectStore
+from batchai_operator.engine.progress import Progress
+from batchai_operator.engine.readerpods import ReaderPod, Source
+from batchai_operator.engine.reading import Reading
+from batchai_operator.engine.straight import Straight
+from batchai_operator.errors import ForbiddenError
+from batchai_operator.names import COMPONENT_LABEL
+from batchai_operator.planner.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
+from batchai_operator.settings import Settings
+
+
+async def known_settings(
+    store: ObjectStore, namespace: str, settings: Settings, accounts: Sequence[str]
+) -> Settings:
+    """Return what the Pods of any job of a namespace tell of the operator's settings.
+
+    What the caller's own environment says stands, because nobody's Pods may be right for it.
+    """
+    pods = await store.list(PODS, namespace, labels=f"{COMPONENT_LABEL}=node")
+    told = reader_settings(settings, pods[-1:], accounts)
+    own = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return told.model_copy(update=own)
+
+
+class VolumeFiles:
+    """Reads files of one folder. Use it as an asynchronous context manager.
+
+    Args:
+        kube: the API server.
+        namespace: of the caller's Secrets and reader Pod.
+        folder: the folder.
+        announce: told what the user is waiting for.
+        straight: blob storage itself.
+    """
+
+    def __init__(
+        self,
+        kube: Cluster,
+        namespace: str,
+        folder: VolumeFolder,
+        announce: Callable[[str], None],
+        straight: Straight,
+    ) -> None:
+        self._kube = kube
+        self._origin = VolumeOrigin(kube, namespace, folder, announce, straight)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._origin.close()
+
+    def list_pages(self, path: str = ".") -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield what is in the folder, or one below it; see `OutputFiles.list_pages`."""
+        return Reading(self._kube, self._origin, DIRECTORY_ID, path).pages()
+
+    async def stream(
+        self,
+        path: str,
+        write: Callable[[bytes], object],
+        replaced: Callable[[], object] = lambda: None,
+    ) -> bool:
+        """Hand over a file of the folder as it is now; see `OutputFiles.stream`."""
+        reading = Reading(self._kube, self._origin, DIRECTORY_ID, path)
+        return await reading.follow(Progress(write, replaced))
+
+
+class VolumeOrigin:
+    """Where the files of one volume are (`reading.Origin`): nobody is known to write them."""
+
+    is_growing, ends_alone = False, True
+
+    def __init__(
+        self,
+        kube: Cluster,
+        namespace: str,
+        folder: VolumeFolder,
+        announce: Callable[[str], None],
+        straight: Straight,
+    ) -> None:
+        self._namespace, self._folder = namespace, folder
+        self._reader = ReaderPod(kube, announce)
+        self.straight = straight
+
+    async def live(self) -> None:
+        """Return None: there is no container that writes the files."""
+        return
+
+    async def reader(self) -> Source:
+        """Return the reader Pod; as somebody where the namespace takes no Pod of root."""
+        if self._reader.made is not None:
+            return self._reader.made
+        folder, settings = self._folder, self._folder.settings
+        try:
+            return await self._reader.make(volume_reader(folder, self._namespace, settings))
+        except ForbiddenError:
+            body = volume_reader(folder, self._namespace, settings, is_root=False)
+            return await self._reader.make(body)
+
+    async def folder(self, directory_id: str) -> BlobFolder | None:  # noqa: ARG002 (the only one)
+        """Return the folder in storage itself, if the caller may have it."""
+        return await self.straight.folder(self._namespace, self._folder.place)
+
+    async def forget(self, source: Source) -> None:
+        """Give up a reader that no longer answers."""
+        if source == self._reader.made:
+            await self._reader.close()
+
+    async def close(self) -> None:
+        """Remove the reader Pod, and close the connections to storage."""
+        try:
+            await self._reader.close()
+        finally:
+            await self.straight.close()
