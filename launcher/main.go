@@ -13,6 +13,7 @@ import (
 	"batchai.dev/launcher/internal/layout"
 	"batchai.dev/launcher/internal/node"
 	"batchai.dev/launcher/internal/plan"
+	"batchai.dev/launcher/internal/session"
 	"batchai.dev/launcher/internal/sidecar"
 	"batchai.dev/launcher/internal/timing"
 )
@@ -22,7 +23,7 @@ const (
 	codeUsage  = 2
 )
 
-const usage = `usage: launcher sidecar | prepare | run | reader | files list|read|follow|tree ...`
+const usage = `usage: launcher sidecar | prepare | run | reader | files list|read|follow|tree|session ... | transfer serve|wait`
 
 func main() {
 	// The collector may work more often: the launcher shares the memory of somebody's job.
@@ -34,6 +35,9 @@ func command(arguments []string) int {
 	if len(arguments) == 0 {
 		_, _ = fmt.Fprintln(os.Stderr, usage)
 		return codeUsage
+	}
+	if arguments[0] == "transfer" {
+		return session.Command(arguments[1:], os.Stdin, os.Stdout, os.Stderr)
 	}
 	where := layout.FromEnvironment()
 	times, err := timing.FromEnvironment()

@@ -53,7 +53,10 @@ ATTEMPT_LABEL = f"{GROUP}/attempt"
 
 COMPONENT_LABEL = f"{GROUP}/component"
 """`node` for the Pods of a running job, `reader` for the Pods that read files afterwards,
-`fileserver` for what runs a file server."""
+`fileserver` for what runs a file server, and the two below."""
+
+TRANSFER_COMPONENT = "transfer"
+"""`COMPONENT_LABEL` of the Pods through which people copy files to and from a volume."""
 
 FILE_SERVER_LABEL = f"{GROUP}/file-server"
 """Object name of the file server that a Pod, Service or claim belongs to."""

@@ -23,12 +23,12 @@ const (
 	codeEscapes  = 4
 )
 
-const usage = `usage: launcher files list|read|follow|tree --id ID [--path PATH] [--offset N]
+const usage = `usage: launcher files list|read|follow|tree|session --id ID [--path PATH] [--offset N]
   list: [--limit N [--after TOKEN]]   read: [--length N]   follow: [--framed [--seen SUM]]`
 
 // Command runs `files WORD ...` and returns its exit code.
 func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problems io.Writer) int {
-	if len(arguments) == 0 || !slices.Contains([]string{"list", "read", "follow", "tree"}, arguments[0]) {
+	if len(arguments) == 0 || !slices.Contains([]string{"list", "read", "follow", "tree", "session"}, arguments[0]) {
 		_, _ = fmt.Fprintln(problems, usage)
 		return codeUsage
 	}
@@ -65,6 +65,8 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 			err = folder.Tree(out)
 		case "read":
 			err = folder.Read(out, *name, *offset, *length)
+		case "session":
+			err = folder.Serve(os.Stdin, out)
 		case "follow":
 			shown := Shown{Offset: *offset, Sum: *seen}
 			err = folder.Follow(out, *name, shown, *framed, func() bool { return Final(where) || abandoned(out) })

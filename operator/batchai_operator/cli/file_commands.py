@@ -3,6 +3,7 @@
 import click
 
 from batchai_operator.cli import options
+from batchai_operator.cli.download_commands import download_output
 from batchai_operator.cli.fileoutput import (
     COLUMNS,
     listed,
@@ -24,6 +25,9 @@ from batchai_operator.settings import Settings
 @click.group("file")
 def file_group() -> None:
     """Output files of jobs."""
+
+
+file_group.add_command(download_output)
 
 
 @file_group.command("list")

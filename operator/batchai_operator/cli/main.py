@@ -18,6 +18,7 @@ from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
 from batchai_operator.cli.path_commands import path_group
 from batchai_operator.cli.session import Session
+from batchai_operator.cli.storage_commands import storage_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,6 +47,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 cli.add_command(job_group)
 cli.add_command(cluster_group)
 cli.add_command(path_group)
+cli.add_command(storage_group)
 add_everywhere(cli)
 
 

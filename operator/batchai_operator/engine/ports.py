@@ -200,14 +200,28 @@ class ExecStream(Protocol):
         """
         ...
 
+    async def send(self, data: bytes) -> None:
+        """Write to the command's standard input, if it was started with one.
+
+        Raises:
+            UnavailableError: the connection broke.
+        """
+        ...
+
 
 class Commands(Protocol):
     """Runs programs inside containers, with the rights of the caller (`pods/exec`)."""
 
     def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: bool = False,
     ) -> AbstractAsyncContextManager[ExecStream]:
-        """Start a command without input; leaving the context closes the connection.
+        """Start a command, without input unless asked; leaving the context closes the connection.
 
         Entering raises:
             NotFoundError: no such Pod.

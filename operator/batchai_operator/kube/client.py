@@ -228,11 +228,17 @@ class KubeClient:
             await self.patch(EVENTS, name, namespace, events.repetition(existing, now))
 
     def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: bool = False,
     ) -> AbstractAsyncContextManager[ExecStream]:
         """Run a command in a container (see `Commands`)."""
         self._counts["exec", "pods/exec"] += 1
-        return Execution(self._api, namespace, pod, container, command)
+        return Execution(self._api, namespace, pod, container, command, stdin=stdin)
 
     async def _object(
         self,

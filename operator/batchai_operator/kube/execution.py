@@ -25,7 +25,7 @@ from batchai_operator.errors import (
 from batchai_operator.kube.failures import connection_errors
 
 _PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-_STDOUT, _STDERR, _RESULT = 1, 2, 3
+_STDIN, _STDOUT, _STDERR, _RESULT = b"\x00", 1, 2, 3
 # Standard error is kept for a message; a program that floods it must not fill our memory.
 _LONGEST_STDERR = 64 * 1024
 # A quiet `follow` is legal for hours, so only a missing answer to a ping tells a dead connection.
@@ -36,7 +36,14 @@ class Execution:
     """Context manager and `ExecStream` in one; each instance runs its command once."""
 
     def __init__(
-        self, api: ApiClient, namespace: str, pod: str, container: str, command: Sequence[str]
+        self,
+        api: ApiClient,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: bool = False,
     ) -> None:
         self.stderr = ""
         self.exit_code = -1
@@ -44,6 +51,7 @@ class Execution:
         self._pod = f"{namespace}/{pod}"
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/exec"
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        query += [("stdin", "true")] if stdin else []
         query += [("command", word) for word in command]
         self._url = f"{api.configuration.host}{path}?{urlencode(query)}"
         self._stack = AsyncExitStack()
@@ -98,6 +106,12 @@ class Execution:
         if result is None:
             raise UnavailableError(f"exec in {self._pod}: the connection broke")
         self.exit_code = _exit_code(result, self._pod)
+
+    async def send(self, data: bytes) -> None:
+        """Write to the command's standard input (see `ExecStream`)."""
+        assert self._socket is not None, "enter the context first"  # noqa: S101 (a bug of ours)
+        with connection_errors(f"exec in {self._pod}"):
+            await self._socket.send_bytes(_STDIN + data)
 
     def _refusal(self, answer: aiohttp.WSServerHandshakeError) -> BatchAIError:
         # The body of a refused handshake is lost, so the status is all there is to say.

@@ -13,7 +13,8 @@ Decisions where the spec is silent:
 
 from collections.abc import Iterable
 
-from batchai_operator.planner.paths import Paths, root_variables
+from batchai_operator.planner.paths import Paths
+from batchai_operator.planner.references import root_variables
 from batchai_operator.planner.toolkits.tasks import Variable, address
 
 _BATCH_PORT = 6000

@@ -41,6 +41,11 @@ def expand(text: str, known: Mapping[str, str], field: str) -> str:
     return result
 
 
+def referenced(text: str) -> set[str]:
+    """Return the names that a text refers to."""
+    return {found.group(1) or found.group(2) for found in _refs(text)}
+
+
 def check_size(size: int, field: str, when: str) -> None:
     """Refuse a text that no program could be given.
 

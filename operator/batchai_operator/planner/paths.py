@@ -1,11 +1,9 @@
 """Where a job's files are: its folder on the node, its path segment, its outputs (spec 4).
 
-Used by environment.py, launch.py, pods.py and reader.py. It expands the static references in paths
-(spec 3.8) and decides which volume a path lies on; it mounts nothing.
+Used by environment.py, launch.py, pods.py and reader.py. It puts together the paths of spec 4.3,
+whose variables references.py resolves, and decides which volume a path lies on; it mounts nothing.
 
 Decisions where the spec is silent:
-- A prefix or input that refers to an unknown variable: inputs keep the text as it is, a prefix must
-  become an absolute path, so it fails the job and names the field.
 - A prefix that is on no mounted volume, `$AZ_BATCHAI_MOUNT_ROOT/external` of a recipe included, is
   a folder of the Pod: the job runs as it did on the service, and a condition says what is not kept.
 - An annotation that is no valid resource group name (spec 1.3) is ignored.
@@ -19,8 +17,8 @@ from dataclasses import dataclass
 from batchai_operator import names
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner.expansion import expand
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.references import INPUT, References
 from batchai_operator.planner.volumes import Mount
 from batchai_operator.settings import Settings
 
@@ -127,71 +125,28 @@ def job_paths(job: Object, spec: JobSpec, path_segment: str, mounts: Sequence[Mo
     Raises:
         InvalidSpecError: a prefix does not become an absolute path; names the field.
     """
-    root = job_root(job, spec)
-    known = static_variables(root, spec)
+    references = References(spec, job_root(job, spec), path_segment)
 
     def output(id_: str, field: str, prefix: str, tail: str) -> Output:
-        base = posixpath.join(_absolute(field, prefix, known), path_segment)
+        base = references.base(field, prefix)
         path = posixpath.normpath(posixpath.join(base, tail))
         return Output(id=id_, base=base, path=path, mount=mount_of(path, mounts))
 
-    stdouterr = output(
-        names.STDOUTERR_ID, "stdOutErrPathPrefix", spec.std_out_err_path_prefix, "stdouterr"
-    )
-    known["AZ_BATCHAI_STDOUTERR_DIR"] = stdouterr.path
-    inputs = []
-    for index, entry in enumerate(spec.input_directories):
-        path = expand(entry.path, known, f"inputDirectories[{index}].path")
-        known[f"AZ_BATCHAI_INPUT_{entry.id}"] = path
-        inputs.append((entry.id, path))
+    field = "stdOutErrPathPrefix"
+    stdouterr = output(names.STDOUTERR_ID, field, spec.std_out_err_path_prefix, names.STDOUTERR_ID)
+    inputs = [(entry.id, references[f"{INPUT}{entry.id}"]) for entry in spec.input_directories]
     outputs = []
     for index, directory in enumerate(spec.output_directories):
-        field = f"outputDirectories[{index}].pathPrefix"
-        suffix = expand(
-            directory.path_suffix or "", known, f"outputDirectories[{index}].pathSuffix"
-        )
-        tail = posixpath.join("outputs", suffix.lstrip("/"))
-        made = output(directory.id, field, directory.path_prefix, tail)
+        field = f"outputDirectories[{index}]"
+        tail = references.tail(f"{field}.pathSuffix", directory.path_suffix)
+        made = output(directory.id, f"{field}.pathPrefix", directory.path_prefix, tail)
         if not is_below(made.path, f"{made.base}/outputs"):
             raise InvalidSpecError(
-                f"outputDirectories[{index}].pathSuffix leaves the job's folder; remove '..'",
-                field=f"outputDirectories[{index}].pathSuffix",
+                f"{field}.pathSuffix leaves the job's folder; remove '..'",
+                field=f"{field}.pathSuffix",
             )
-        known[f"AZ_BATCHAI_OUTPUT_{directory.id}"] = made.path
         outputs.append(made)
-    return Paths(root, path_segment, stdouterr, tuple(outputs), tuple(inputs))
-
-
-def static_variables(root: str, spec: JobSpec) -> dict[str, str]:
-    """Return the variables that paths may refer to: the roots, and the user's own literals.
-
-    A user's variable sees the roots and the user's earlier ones, and never replaces a root.
-    """
-    roots = root_variables(root)
-    known = dict(roots)
-    for index, variable in enumerate(spec.environment_variables):
-        if variable.name not in roots:
-            field = f"environmentVariables[{index}].value"
-            known[variable.name] = expand(variable.value, known, field)
-    return known
-
-
-def root_variables(root: str) -> dict[str, str]:
-    """Return the variables that name folders of the node (spec 3.2).
-
-    `AZ_BATCHAI_JOB_TEMP_DIR` is the job's own folder, so that it can be used as a prefix
-    (spec 11, 4).
-    """
-    return {
-        "AZ_BATCHAI_ROOT": names.LS_ROOT,
-        "AZ_BATCHAI_MOUNT_ROOT": names.MOUNT_ROOT,
-        "AZ_BATCHAI_JOB_MOUNT_ROOT": f"{root}/mounts",
-        "AZ_BATCHAI_JOB_TEMP": root,
-        "AZ_BATCHAI_JOB_TEMP_DIR": root,
-        "AZ_BATCHAI_JOB_WORK_DIR": f"{root}/wd",
-        "AZ_BATCHAI_SHARED_JOB_TEMP": f"{root}/shared",
-        "AZ_BATCHAI_MPI_HOST_FILE": f"{root}/hostfile",
-    }
+    return Paths(references.root, path_segment, stdouterr, tuple(outputs), tuple(inputs))
 
 
 def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
@@ -203,14 +158,3 @@ def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
 def is_below(path: str, folder: str) -> bool:
     """Tell whether a path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _absolute(field: str, prefix: str, known: Mapping[str, str]) -> str:
-    path = expand(prefix, known, field)
-    if not path.startswith("/") or "$" in path:
-        raise InvalidSpecError(
-            f"{field} {prefix} refers to a variable that the job does not have; use an absolute "
-            "path, $AZ_BATCHAI_JOB_MOUNT_ROOT/… or $AZ_BATCHAI_MOUNT_ROOT/…",
-            field=field,
-        )
-    return posixpath.normpath(path)

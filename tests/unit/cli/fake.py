@@ -97,6 +97,11 @@ class FakeKube:
             and wanted.items() <= thing["metadata"].get("labels", {}).items()
         ]
 
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, labels: str = ""
+    ) -> AsyncIterator[Sequence[Object]]:
+        yield await self.list(resource, namespace, labels=labels)
+
     async def create(
         self, resource: Resource, body: Object, *, strict: bool = False, dry_run: bool = False
     ) -> Object:
@@ -138,7 +143,12 @@ class FakeKube:
 
     @asynccontextmanager
     async def exec(
-        self, namespace: str, pod: str, container: str, command: Sequence[str]
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        **_: bool,
     ) -> AsyncIterator[Run]:
         if ("pods", namespace, pod) not in self.objects:
             raise NotFoundError(f"There is no Pod {namespace}/{pod}.")

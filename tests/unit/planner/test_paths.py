@@ -2,6 +2,7 @@
 
 import pytest
 
+from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import paths
 from batchai_operator.planner.expansion import expand
@@ -91,6 +92,57 @@ def test_user_variables_in_paths():
     )
     assert found.stdouterr.path == f"{ROOT}/mounts/logs/sub/seg/stdouterr"
     assert found.inputs == (("IN", f"{ROOT}/mounts/logs/sub/seg/stdouterr/$NOBODY"),)
+
+
+def test_references_lead_to_any_other_in_whatever_order():
+    found = made(
+        environmentVariables=[
+            {"name": "BEST", "value": "$AZ_BATCHAI_OUTPUT_MODEL/best"},
+            {"name": "EARLY", "value": "$LATE"},
+            {"name": "LATE", "value": "/late"},
+        ],
+        stdOutErrPathPrefix="$AZ_BATCHAI_INPUT_ROOT",
+        inputDirectories=[
+            {"id": "BEST", "path": "${BEST}/x"},
+            {"id": "EARLY", "path": "$EARLY"},
+            {"id": "AGAIN", "path": "$AZ_BATCHAI_INPUT_ROOT/in"},
+            {"id": "ROOT", "path": "$AZ_BATCHAI_JOB_MOUNT_ROOT/logs"},
+        ],
+        outputDirectories=[
+            {"id": "FIRST", "pathPrefix": "$AZ_BATCHAI_OUTPUT_MODEL", "pathSuffix": "f"},
+            {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_JOB_MOUNT_ROOT/logs", "pathSuffix": "m"},
+        ],
+    )
+    model = f"{ROOT}/mounts/logs/seg/outputs/m"
+    assert dict(found.inputs) == {
+        "BEST": f"{model}/best/x",
+        "EARLY": "$LATE",
+        "AGAIN": f"{ROOT}/mounts/logs/in",
+        "ROOT": f"{ROOT}/mounts/logs",
+    }
+    assert found.stdouterr.path == f"{ROOT}/mounts/logs/seg/stdouterr"
+    assert found.outputs[0].path == f"{model}/seg/outputs/f"
+
+
+@pytest.mark.parametrize("prefix", ["$AZ_BATCHAI_OUTPUT_A", "$AZ_BATCHAI_INPUT_I", "$U"])
+def test_a_prefix_that_refers_to_itself_is_named(prefix):
+    with pytest.raises(InvalidSpecError, match=r"outputDirectories\[0\].pathPrefix"):
+        made(
+            environmentVariables=[{"name": "U", "value": "$AZ_BATCHAI_OUTPUT_A"}],
+            inputDirectories=[{"id": "I", "path": "$AZ_BATCHAI_OUTPUT_A/x"}],
+            outputDirectories=[{"id": "A", "pathPrefix": prefix}],
+        )
+
+
+def test_long_chains_end():
+    variables = [{"name": "V0", "value": "/v"}]
+    variables += [{"name": f"V{n}", "value": f"$V{n - 1}/"} for n in range(1, 200)]
+    inputs = [{"id": f"I{n}", "path": f"$AZ_BATCHAI_INPUT_I{n + 1}"} for n in range(62)]
+    found = made(
+        environmentVariables=variables,
+        inputDirectories=[*inputs, {"id": "I62", "path": "$V199"}],
+    )
+    assert {path for _, path in found.inputs} == {"/v" + "/" * 199}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,156 @@
+package session
+
+import (
+	"crypto/md5" //nolint:gosec // The storage services' own check of content, not a signature.
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Entry is a file or folder in a listing.
+type Entry struct {
+	Name      string `json:"name"`
+	Directory bool   `json:"directory"`
+	Size      int64  `json:"size"`
+	Modified  int64  `json:"modified"`
+}
+
+// workingEvery is how often a request that takes long says that it is alive.
+var workingEvery = 5 * time.Second
+
+// list tells what lies in a folder, or everything below it; of a file, that file as ".". What has gone
+// meanwhile, leads out, or is not whole yet is not told.
+func (s *Session) list(folder string, tree bool) error {
+	info, err := s.root.Stat(folder)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return s.tell(".", folder)
+	}
+	if !tree {
+		names, err := s.names(folder)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := s.tell(name, path.Join(folder, name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fs.WalkDir(s.root.FS(), folder, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || name == folder {
+			return err
+		}
+		relative := name
+		if folder != "." {
+			relative = strings.TrimPrefix(name, folder+"/")
+		}
+		return s.tell(relative, name)
+	})
+}
+
+func (s *Session) names(folder string) ([]string, error) {
+	opened, err := s.root.OpenFile(folder, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	names, err := opened.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
+func (s *Session) tell(shown, name string) error {
+	info, err := s.root.Stat(name)
+	if err != nil || isPartial(name) || (!info.IsDir() && !info.Mode().IsRegular()) {
+		return nil //nolint:nilerr // A listing is a snapshot; a file may vanish during it.
+	}
+	entry := Entry{Name: shown, Directory: info.IsDir(), Modified: info.ModTime().UnixNano()}
+	if !entry.Directory {
+		entry.Size = info.Size()
+	}
+	return s.say(entry)
+}
+
+// open opens a regular file; a FIFO or device in the folder must not make us wait.
+func (s *Session) open(name string) (*os.File, int64, error) {
+	file, err := s.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: %s is not a regular file", fs.ErrNotExist, name)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// hash sums up the first bytes of a file, all of them when length is negative.
+func (s *Session) hash(name string, length int64) (int64, string, error) {
+	file, _, err := s.open(name)
+	if err != nil {
+		return 0, "", err
+	}
+	defer file.Close()
+	sum, said := md5.New(), time.Now() //nolint:gosec // See above.
+	buffer := make([]byte, pieceBytes)
+	var from io.Reader = file
+	if length >= 0 {
+		from = io.LimitReader(file, length)
+	}
+	var size int64
+	for {
+		count, err := from.Read(buffer)
+		_, _ = sum.Write(buffer[:count])
+		size += int64(count)
+		if err == io.EOF {
+			return size, hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		if err != nil {
+			return size, "", err
+		}
+		if time.Since(said) > workingEvery {
+			said = time.Now()
+			if err := s.say(Answer{Working: true, Size: size}); err != nil {
+				return size, "", err
+			}
+		}
+	}
+}
+
+// read says how many bytes come, and sends them; a file that became shorter ends the conversation.
+func (s *Session) read(wish Request) error {
+	file, size, err := s.open(wish.Path)
+	if err != nil {
+		return s.end(Answer{}, err)
+	}
+	defer file.Close()
+	count := max(min(wish.Length, size-wish.Offset), 0)
+	if err := s.say(Answer{OK: true, Size: count}); err != nil {
+		return err
+	}
+	from := io.NewSectionReader(file, wish.Offset, count)
+	sent, err := io.CopyBuffer(struct{ io.Writer }{s.out}, struct{ io.Reader }{from}, make([]byte, pieceBytes))
+	if err == nil && sent != count {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", wish.Path, err)
+	}
+	return s.out.Flush()
+}

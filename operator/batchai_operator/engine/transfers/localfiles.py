@@ -1,0 +1,212 @@
+"""Files of this machine, as copying.py needs them: surveyed, read from an offset, written in parts.
+
+It knows nothing of places. Names that come from elsewhere are made by jobs, so none may lead out of
+the folder that the user named.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from batchai_operator.errors import ConflictError, NotFoundError, RejectedError
+
+PIECE_BYTES = 256 << 10
+_PARTIAL = ".{}.batchai-part"
+
+
+@dataclass(frozen=True)
+class Local:
+    """A file of this machine.
+
+    Attributes:
+        path: where it is.
+        name: path relative to what is copied, with `/`.
+        size: bytes.
+        modified: nanoseconds since 1970.
+    """
+
+    path: Path
+    name: str
+    size: int
+    modified: int
+
+
+def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
+    """Return the files below a folder (or the one file) and the names of its folders.
+
+    Raises:
+        NotFoundError: there is no such file or folder.
+    """
+    if not source.is_dir():
+        found = look(source)
+        if found is None:
+            raise NotFoundError(f"There is no file or folder {source}.")
+        return (found,), ()
+    files, folders = [], []
+    for folder, names, file_names in os.walk(source, followlinks=True):
+        names.sort()
+        relative = PurePosixPath(Path(folder).relative_to(source).as_posix())
+        folders += [str(relative / name) for name in names]
+        for name in sorted(file_names):
+            local = look(Path(folder, name))
+            if local is not None and not _is_partial(name):
+                files.append(Local(local.path, str(relative / name), local.size, local.modified))
+    return files, folders
+
+
+def look(path: Path) -> Local | None:
+    """Return a regular file as it is now, None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return Local(path, path.name, found.st_size, found.st_mtime_ns) if path.is_file() else None
+
+
+def below(folder: Path, name: str) -> Path:
+    """Return the path of something in a folder.
+
+    Raises:
+        RejectedError: the name leads out of it.
+    """
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts or "\0" in name:
+        raise RejectedError(f"{name} leads out of {folder}.")
+    return folder.joinpath(*parts.parts)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it.
+
+    Raises:
+        RejectedError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RejectedError(f"{path}: {error.strerror}") from error
+
+
+async def md5(path: Path) -> str:
+    """Sum up a file, in a thread: a large one takes a while."""
+
+    def sum_up() -> str:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest()
+
+    return await asyncio.to_thread(sum_up)
+
+
+class Reading:
+    """A file's bytes from an offset on, and the sum of all of them."""
+
+    def __init__(self, path: Path, offset: int, size: int) -> None:
+        self._path, self._offset, self._size = path, offset, size
+        self._sum = _md5()
+
+    @property
+    def md5(self) -> str:
+        """Sum of what has been read, the bytes before the offset included."""
+        return self._sum.hexdigest()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the bytes from the offset to the size that the file had at first.
+
+        Raises:
+            ConflictError: the file became shorter.
+        """
+        at = 0
+        with self._path.open("rb") as file:
+            while at < self._size:
+                limit = self._offset - at if at < self._offset else self._size - at
+                piece = file.read(min(PIECE_BYTES, limit))
+                if not piece:
+                    raise ConflictError(f"{self._path} became shorter while it was read.")
+                self._sum.update(piece)
+                if at >= self._offset:
+                    yield piece
+                at += len(piece)
+
+
+class Writing:
+    """A file that gets its bytes in parts, beside where it will be, and its name at the end.
+
+    Attributes:
+        offset: bytes that an earlier attempt left.
+        size: bytes so far.
+    """
+
+    def __init__(self, target: Path, size: int) -> None:
+        self._target = target
+        self._partial = target.with_name(_PARTIAL.format(target.name))
+        self._file: BinaryIO | None = None
+        self._sum = _md5()
+        self._limit = size
+        self.offset = self.size = 0
+
+    def __enter__(self) -> Self:
+        make_folder(self._target.parent)
+        try:
+            self._file = self._partial.open("a+b")
+        except OSError as error:
+            raise RejectedError(f"{self._partial}: {error.strerror}") from error
+        if self._file.tell() > self._limit:
+            self._file.truncate(0)
+        self._file.seek(0)
+        while piece := self._file.read(PIECE_BYTES):
+            self._sum.update(piece)
+            self.size += len(piece)
+        self.offset = self.size
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def md5(self) -> str:
+        """Sum of all bytes so far."""
+        return self._sum.hexdigest()
+
+    def take(self, piece: bytes) -> None:
+        """Put bytes behind the others.
+
+        Raises:
+            RejectedError: this machine does not take them.
+        """
+        assert self._file is not None, "enter the context first"  # noqa: S101 (a bug of ours)
+        try:
+            self._file.write(piece)
+        except OSError as error:
+            raise RejectedError(f"{self._partial}: {error.strerror}") from error
+        self._sum.update(piece)
+        self.size += len(piece)
+
+    def keep(self, modified: int) -> None:
+        """Give the file its name and its time."""
+        os.utime(self._partial, ns=(modified, modified))
+        try:
+            self._partial.replace(self._target)
+        except OSError as error:
+            raise RejectedError(f"{self._target}: {error.strerror}") from error
+
+    def throw_away(self) -> None:
+        """Remove what arrived."""
+        self._partial.unlink(missing_ok=True)
+
+
+def _is_partial(name: str) -> bool:
+    before, after = _PARTIAL.split("{}")
+    return name.startswith(before) and name.endswith(after)
+
+
+def _md5() -> "hashlib._Hash":
+    # The storage services' own check of content, not a signature.
+    return hashlib.md5(usedforsecurity=False)

@@ -1,0 +1,108 @@
+"""Every block of docs/guide/storage.md runs, in order, in one shell, and shows what is printed."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from batchai_devcluster.paths import REPOSITORY, Paths
+from support.command import devcluster
+from support.explaining import explain
+from support.objects import ACCOUNT
+from support.scene import Scene
+from support.transcripts import Command, File, blocks
+
+PAGE = REPOSITORY / "docs" / "guide" / "storage.md"
+END = "--the-end-of-the-output--"
+
+
+class Shell:
+    """One bash for all commands, so that variables and folders stay."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._bash = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, command: str) -> tuple[str, int]:
+        """Run a command and return what it printed, and its exit code."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        self._bash.stdin.write(f"{{ {command}\n}} </dev/null\necho {END}$?\n")
+        self._bash.stdin.flush()
+        output = ""
+        for line in self._bash.stdout:
+            said, found, code = line.partition(END)
+            output += said
+            if found:
+                return output, int(code)
+        raise AssertionError(f"the shell ended: {output}")
+
+    def close(self) -> None:
+        """End the shell."""
+        self._bash.kill()
+        self._bash.communicate()
+
+
+@pytest.fixture
+def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Iterator[Shell]:
+    """A shell as the page wants it: a namespace, the operator, an account, shares, a container."""
+    scene.api.delete("secrets", f"azure-storage-account-{ACCOUNT}-secret", scene.namespace)
+    scene.api.delete("batchaiclusters", "d2", scene.namespace)
+    devcluster("storage", "share", "create", "scripts")
+    access = yaml.safe_load(kubeconfig.read_text())
+    for context in access["contexts"]:
+        context["context"]["namespace"] = scene.namespace
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(access))
+    (tmp_path / "work").mkdir()
+    programs = f"{Path(sys.executable).parent}:{paths.bin}"
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "AZURE_BATCHAI_STORAGE_ACCOUNT": ACCOUNT,
+        "AZURE_BATCHAI_STORAGE_KEY": devcluster("storage", "key").strip(),
+        "BATCHAI_OPERATOR_LAUNCHER_IMAGE": devcluster("image", "ref", "launcher").strip(),
+        "BATCHAI_OPERATOR_BLOB_ENDPOINT": scene.blob_endpoint,
+    }
+    made = Shell(tmp_path / "work", environment)
+    yield made
+    made.close()
+    devcluster("storage", "rm", "share/scripts/guide")
+    devcluster("storage", "rm", "container/data/guide")
+
+
+def test_every_block(shell: Shell, scene: Scene, tmp_path: Path) -> None:
+    written: dict[str, File] = {}
+    for block in blocks(PAGE):
+        match block:
+            case File():
+                path = tmp_path / "work" / block.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text)
+                written[block.name.partition("/")[0]] = block
+            case Command():
+                output, code = shell.run(block.text)
+                place = f"{PAGE.name}:{block.line}: {block.text}\n--- printed ({code}):\n{output}"
+                if code or not re.fullmatch(block.pattern, output):
+                    shown = "\n".join(block.shown)
+                    raise AssertionError(
+                        f"{place}--- shown:\n{shown}\n{explain(scene.api, scene.namespace)}"
+                    )
+                written = {
+                    name: file
+                    for name, file in written.items()
+                    if not re.search(rf"(?<!\S){re.escape(name)}(?!\S)", block.text)
+                }
+    assert not written, f"files that no command uses: {sorted(written)}"

@@ -1,0 +1,184 @@
+"""Copies there and back: every byte, once, also over connections that break.
+
+The place is a folder of this machine (folder.py); waiting between tries takes no time.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from batchai_operator.engine.transfers.copying import download, upload
+from batchai_operator.engine.transfers.place import Entry
+from batchai_operator.errors import NotFoundError, RejectedError, UnavailableError
+
+from .folder import Folder, Silence
+
+BIG = bytes(range(256)) * 8192
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    breathe = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda _: breathe(0))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for name, data in {"a.txt": b"a", "sub/empty": b"", "sub/deep/ä b": BIG}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    (root / "hollow" / "inner").mkdir(parents=True)
+    os.mkfifo(root / "pipe")
+    return root
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Folder:
+    (tmp_path / "place").mkdir()
+    return Folder(tmp_path / "place")
+
+
+def content(root: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(root)): None if path.is_dir() else path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_dir() or path.is_file()
+    }
+
+
+async def test_a_tree_there_and_back(tree, place, tmp_path):
+    meter = Silence()
+    sent = await upload(place, tree, "to/here", meter, parallel=3)
+    assert (sent.copied, sent.skipped, sent.failures) == (3, 0, {})
+    assert content(place.root / "to/here") == content(tree)
+    assert (meter.files, meter.there) == (3, meter.size)
+    back = tmp_path / "back"
+    got = await download(place, "to/here", back, Silence(), parallel=3)
+    assert (got.copied, got.size) == (3, len(BIG) + 1)
+    assert content(back) == content(tree)
+
+
+async def test_what_is_there_is_left_alone(tree, place, tmp_path):
+    await upload(place, tree, "", Silence(), parallel=2)
+    place.offsets.clear()
+    # The place gave the files times of its own, as a container does: the content tells.
+    os.utime(place.root / "a.txt", (1, 1))
+    meter = Silence()
+    again = await upload(place, tree, "", meter, parallel=2)
+    assert (again.copied, again.skipped, place.offsets) == (0, 3, [])
+    assert meter.there == meter.size
+    (tree / "a.txt").write_bytes(b"b")
+    changed = await upload(place, tree, "", Silence(), parallel=2)
+    assert (changed.copied, (place.root / "a.txt").read_bytes()) == (1, b"b")
+
+
+async def test_the_same_size_and_time_is_not_read_again(tree, place, tmp_path, monkeypatch):
+    await download(await _filled(place, tree), ".", tmp_path / "back", Silence(), parallel=1)
+    monkeypatch.setattr(place, "md5", None)
+    again = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert (again.copied, again.skipped) == (0, 3)
+
+
+async def _filled(place: Folder, tree: Path) -> Folder:
+    await upload(place, tree, "", Silence(), parallel=1)
+    place.offsets.clear()
+    return place
+
+
+async def test_an_upload_goes_on_where_it_broke(tree, place):
+    place.breaks_after = [300_000, 700_000]
+    meter = Silence()
+    done = await upload(place, tree / "sub" / "deep", "x", meter, parallel=1)
+    assert place.offsets == [("x/ä b", 0), ("x/ä b", 300_000), ("x/ä b", 1_000_000)]
+    assert (done.copied, (place.root / "x/ä b").read_bytes() == BIG) == (1, True)
+    assert meter.there == meter.size
+
+
+async def test_a_download_goes_on_where_it_broke(tree, place, tmp_path):
+    await _filled(place, tree)
+    place.breaks_after = [300_000, 700_000]
+    meter = Silence()
+    await download(place, "sub/deep/ä b", tmp_path / "back", meter, parallel=1)
+    assert [offset for _, offset in place.offsets] == [0, 300_000, 1_000_000]
+    assert (tmp_path / "back" / "ä b").read_bytes() == BIG
+    assert meter.there == meter.size
+
+
+async def test_a_command_goes_on_where_another_was_killed(tree, place, tmp_path):
+    await _filled(place, tree)
+    back = tmp_path / "back"
+    back.mkdir()
+    (back / ".ä b.batchai-part").write_bytes(BIG[:12_345])
+    await download(place, "sub/deep/ä b", back, Silence(), parallel=1)
+    assert [offset for _, offset in place.offsets] == [12_345]
+    assert [path.name for path in back.iterdir()] == ["ä b"]
+
+
+async def test_left_bytes_of_another_file_are_thrown_away(tree, place, tmp_path):
+    (place.root / ".ä b.batchai-part").write_bytes(b"something else")
+    await upload(place, tree / "sub" / "deep", "", Silence(), parallel=1)
+    assert (place.root / "ä b").read_bytes() == BIG
+    back = tmp_path / "back"
+    back.mkdir()
+    (back / ".ä b.batchai-part").write_bytes(b"something else")
+    meter = Silence()
+    await download(place, "ä b", back, meter, parallel=1)
+    assert (back / "ä b").read_bytes() == BIG
+    assert meter.there == meter.size
+
+
+async def test_content_that_changed_on_the_way_is_noticed(tree, place):
+    place.corrupts = 1
+    mended = await upload(place, tree / "a.txt", "", Silence(), parallel=1)
+    assert (mended.copied, (place.root / "a.txt").read_bytes()) == (1, b"a")
+    place.corrupts = 99
+    (tree / "a.txt").write_bytes(b"new")
+    failed = await upload(place, tree, "", Silence(), parallel=2)
+    assert sorted(failed.failures) == ["a.txt", "sub/deep/ä b"], "the empty file has no byte"
+    assert (place.root / "a.txt").read_bytes() == b"a", "the old file is still there"
+
+
+async def test_a_file_that_grows_is_copied_as_it_was_listed(place, tmp_path):
+    log = place.root / "log"
+    log.write_bytes(b"one\n")
+    place.on_read = lambda: log.write_bytes(b"one\ntwo\n")
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert (done.copied, (tmp_path / "back" / "log").read_bytes()) == (1, b"one\n")
+
+
+async def test_a_file_that_is_replaced_fails_and_the_others_do_not(place, tmp_path):
+    for name in ("a", "b", "c"):
+        (place.root / name).write_bytes(b"0123456789")
+    place.on_read = lambda: (place.root / "b").write_bytes(b"short")
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert list(done.failures) == ["b"]
+    assert sorted(path.name for path in (tmp_path / "back").iterdir()) == ["a", "c"]
+
+
+async def test_a_place_that_stays_away_ends_the_copy(tree, place):
+    place.is_away = True
+    with pytest.raises(UnavailableError, match="away"):
+        await upload(place, tree, "", Silence(), parallel=4)
+
+
+async def test_patience_lasts_while_bytes_arrive(tree, place):
+    place.breaks_after = [10_000] * 100
+    done = await upload(place, tree / "sub" / "deep", "", Silence(), parallel=1)
+    assert (done.copied, len(place.offsets)) == (1, 101)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
+async def test_no_name_leads_out_of_the_folder(place, tmp_path, name):
+    place.strangers = [Entry(name, False, 1, 0)]
+    with pytest.raises(RejectedError, match="leads out"):
+        await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+
+
+async def test_a_missing_source_is_told(tree, place, tmp_path):
+    with pytest.raises(NotFoundError, match="no file or folder"):
+        await upload(place, tree / "nothing", "", Silence(), parallel=1)
+    with pytest.raises(NotFoundError):
+        await download(place, "nothing", tmp_path / "back", Silence(), parallel=1)
