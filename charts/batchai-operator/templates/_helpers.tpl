@@ -101,7 +101,7 @@ so that the two scopes cannot drift apart.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch]
-# The claim of a file server: looked for, and made unless the user names one.
+# The claim of a file server, unless the user names one, and the two of auto-storage.
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, create]
@@ -116,12 +116,6 @@ so that the two scopes cannot drift apart.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create]
-{{- if eq .Values.autoStorage.backend "storageClass" }}
-# The two claims of auto-storage. They are never removed.
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
-  verbs: [get, create]
-{{- end }}
 # Written to tell users what happens; read with reason=FailedMount, the only place where a mount
 # error is told.
 - apiGroups: [""]

@@ -44,12 +44,11 @@ def test_without_static_volumes_there_is_no_right_to_them(render):
     assert granted == rights(render()["ClusterRole", NAME]["rules"]) - VOLUMES
 
 
-def test_claims_may_be_made_where_they_are_auto_storage_and_only_there(render):
+def test_auto_storage_needs_no_further_right(render):
     classes = ("autoStorage.share.storageClass=f", "autoStorage.container.storageClass=b")
-    claims = {("", "persistentvolumeclaims", verb) for verb in ("get", "create")}
     plain = rights(render()["ClusterRole", NAME]["rules"])
     by_class = render("autoStorage.backend=storageClass", *classes)
-    assert rights(by_class["ClusterRole", NAME]["rules"]) - plain == claims
+    assert rights(by_class["ClusterRole", NAME]["rules"]) == plain
     # The account's Secret is mounted, so that no right is needed to read it.
     by_account = render("autoStorage.backend=account", "autoStorage.account.secret=s")
     assert rights(by_account["ClusterRole", NAME]["rules"]) == plain
