@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batchai_operator.azure.blobs import AzureContainer
+from batchai_operator.storage.blobs import AzureContainer
 from batchai_operator.engine.blobports import BlobCredential
 from support.api import Api
 from support.commandline import Batchai

@@ -13,7 +13,7 @@ def open_container(
 ) -> AbstractAsyncContextManager[BlobContainer] | None:
     """Open a container; None where the library is not installed (extra `storage`)."""
     try:
-        from batchai_operator.azure.blobs import AzureContainer  # noqa: PLC0415 (half a second)
+        from batchai_operator.storage.blobs import AzureContainer  # noqa: PLC0415 (half a second)
     except ModuleNotFoundError:
         return None
     return AzureContainer(url, name, credential)
