@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 import kopf
 
-from batchai_operator.azure.given import GivenAccount
 from batchai_operator.engine.controller import Controller
 from batchai_operator.handlers.probes import Probes
 from batchai_operator.kube.access import Access, load_access
@@ -18,6 +17,7 @@ from batchai_operator.kube.client import KubeClient
 from batchai_operator.kube.election import REQUEST_SECONDS, Election
 from batchai_operator.kube.lease import Lease
 from batchai_operator.settings import Settings
+from batchai_operator.storage.given import GivenAccount
 
 
 @dataclass(frozen=True)

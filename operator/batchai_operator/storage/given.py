@@ -1,7 +1,8 @@
 """The engine's `StorageAccount`: the account whose Secret is mounted into the operator's Pod.
 
 Made by `wiring`. The Secret is read at each use, so that a new key is taken without a restart; the
-kubelet brings it within a minute or two.
+kubelet brings it within a minute or two. Azure's library is loaded when it is first needed, because
+most installations never need it and it costs the operator 25 MB.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ class GivenAccount:
         account, key = self.credentials()
         auto = self._settings.auto_storage
         # Loading takes a second, in which the loop has better things to do.
-        making = await asyncio.to_thread(importlib.import_module, "batchai_operator.azure.making")
+        making = await asyncio.to_thread(importlib.import_module, "batchai_operator.storage.making")
         suffix = auto.endpoint_suffix
         files = auto.file_endpoint or f"https://{{account}}.file.{suffix}"
         blobs = self._settings.blob_endpoint or f"https://{{account}}.blob.{suffix}"

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from batchai_operator.azure.given import GivenAccount
 from batchai_operator.errors import StorageError
 from batchai_operator.settings import AutoStorageSettings, Settings
+from batchai_operator.storage.given import GivenAccount
 
 KEY = "c2VjcmV0LWtleQ=="
 

@@ -1,0 +1,1 @@
+"""Azure storage; its library's exceptions and its logs stop here."""
