@@ -19,6 +19,7 @@ NEEDED = (
     "test_operator.py",
     "test_suspending.py",
     "test_two_nodes.py",
+    "test_volume_kinds.py",
 )
 """Test files that between them do all that the operator does."""
 
