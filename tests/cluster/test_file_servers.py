@@ -147,6 +147,8 @@ def test_an_endpoint_that_exists_serves_as_well(
     )
     scene.succeed("read", seconds=180)
     assert on_disk(scene, kubectl, f"{scene.folder('read')}/stdout.txt") == "kept\n"
+    streamed = batchai("job", "file", "stream", "-j", "read", "-f", "stdout.txt").stdout
+    assert streamed == b"kept\n"
     shown = batchai("file-server", "list", "-o", "table").stdout.decode()
     assert shown.splitlines()[0].split("  ")[0] == "Name"
     assert [line.split()[0] for line in shown.splitlines()[2:]] == ["fs", "there"]

@@ -20,8 +20,6 @@ PATHS = {
     "batchaijobs": "/apis/batchai.dev/v1",
     "batchaiclusters": "/apis/batchai.dev/v1",
     "batchaifileservers": "/apis/batchai.dev/v1",
-    "persistentvolumeclaims": "/api/v1",
-    "persistentvolumes": "/api/v1",
     "pods": "/api/v1",
     "secrets": "/api/v1",
     "services": "/api/v1",
