@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from batchai_operator.storage.blobs import AzureContainer
 from batchai_operator.engine.blobports import BlobCredential
+from batchai_operator.storage.blobs import AzureContainer
 from support.api import Api
 from support.commandline import Batchai
 from support.kubectl import Kubectl

@@ -19,6 +19,7 @@ Raw = dict[str, Any]
 PATHS = {
     "batchaijobs": "/apis/batchai.dev/v1",
     "batchaiclusters": "/apis/batchai.dev/v1",
+    "batchaifileservers": "/apis/batchai.dev/v1",
     "pods": "/api/v1",
     "secrets": "/api/v1",
     "services": "/api/v1",

@@ -100,13 +100,7 @@ class Inbox:
         """Take in that an object does not exist any more."""
         uid = obj["metadata"]["uid"]
         if resource == JOBS:
-            self.uses.drop_job(uid)
-            self._servers.drop(uid)
-            cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
-            if self._cache.jobs.drop(uid) and cluster is not None:
-                self._admissions.job_left(uid, cluster)
-                self._enqueue(Task("cluster", *cluster))
-            self._enqueue(Task("job", *name_of(obj)))
+            self._job_gone(obj)
         elif resource == CLUSTERS:
             self._servers.drop(uid)
             known = self._cache.clusters.by_uid(uid) or obj
@@ -120,18 +114,32 @@ class Inbox:
             if self._cache.deployments.drop(uid):
                 self._deployment(obj)
         elif resource == PODS:
-            for event in self._cache.failures.in_group(uid):
-                self._cache.failures.drop(event["metadata"]["uid"])
-            # The last version tells how it ended, where it is more than an identity.
-            if job_of(obj) is not None:
-                self._cache.pods.put(obj)
-            last = self._cache.pods.by_uid(uid)
-            if last is not None and self._cache.pods.drop(uid):
-                self._cache.bury(last)
-                self._pod(last)
+            self._pod_gone(obj)
         elif resource == EVENTS:
             # An Event that expires takes no fact back, but the next pass need not see it.
             self._cache.failures.drop(uid)
+
+    def _job_gone(self, job: Object) -> None:
+        uid = job["metadata"]["uid"]
+        self.uses.drop_job(uid)
+        self._servers.drop(uid)
+        cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or job)
+        if self._cache.jobs.drop(uid) and cluster is not None:
+            self._admissions.job_left(uid, cluster)
+            self._enqueue(Task("cluster", *cluster))
+        self._enqueue(Task("job", *name_of(job)))
+
+    def _pod_gone(self, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        for event in self._cache.failures.in_group(uid):
+            self._cache.failures.drop(event["metadata"]["uid"])
+        # The last version tells how it ended, where it is more than an identity.
+        if job_of(pod) is not None:
+            self._cache.pods.put(pod)
+        last = self._cache.pods.by_uid(uid)
+        if last is not None and self._cache.pods.drop(uid):
+            self._cache.bury(last)
+            self._pod(last)
 
     def _job(self, job: Object) -> None:
         before = self._cache.jobs.by_uid(job["metadata"]["uid"])

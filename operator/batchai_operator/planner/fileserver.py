@@ -1,8 +1,8 @@
 """The plan of a file server: its status, and what runs it (spec 2.11, design 5).
 
 Called by the engine's pass over one BatchAIFileServer. One with `nfs` stands for a server that
-exists and needs nothing made. One with `storage` gets a claim (unless the user names one), a Service
-with an address of the cluster, by which nodes mount it, and a Deployment of one Pod.
+exists and needs nothing made. One with `storage` gets a claim (unless the user names one), a
+Service with an address of the cluster, by which nodes mount it, and a Deployment of one Pod.
 
 Decisions where the spec is silent: the claim that was made goes with the file server, as the
 service's disks did, and one that the user named stays. A server that has worked once stays

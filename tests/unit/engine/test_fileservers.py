@@ -128,7 +128,7 @@ async def test_one_server_wakes_nobody_else(world: World) -> None:
 
 async def test_a_refusal_is_told_and_tried_again(world: World) -> None:
     serve(world)
-    world.store.refuse = lambda verb, resource, _: (
+    world.store.refuse = lambda _verb, resource, _obj: (
         ForbiddenError("exceeded quota: disks") if resource == CLAIMS else None
     )
     await world.start()
