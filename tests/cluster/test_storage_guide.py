@@ -84,25 +84,22 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
 
 
 def test_every_block(shell: Shell, scene: Scene, tmp_path: Path) -> None:
-    written: dict[str, File] = {}
+    unused: set[str] = set()
+    wrong = []
     for block in blocks(PAGE):
         match block:
             case File():
                 path = tmp_path / "work" / block.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
-                written[block.name.partition("/")[0]] = block
+                unused.add(block.name.partition("/")[0])
             case Command():
                 output, code = shell.run(block.text)
-                place = f"{PAGE.name}:{block.line}: {block.text}\n--- printed ({code}):\n{output}"
                 if code or not re.fullmatch(block.pattern, output):
-                    shown = "\n".join(block.shown)
-                    raise AssertionError(
-                        f"{place}--- shown:\n{shown}\n{explain(scene.api, scene.namespace)}"
+                    wrong.append(
+                        f"{PAGE.name}:{block.line}: {block.text}\n--- printed ({code}):\n{output}"
+                        f"--- shown:\n{''.join(line + chr(10) for line in block.shown)}"
                     )
-                written = {
-                    name: file
-                    for name, file in written.items()
-                    if not re.search(rf"(?<!\S){re.escape(name)}(?!\S)", block.text)
-                }
-    assert not written, f"files that no command uses: {sorted(written)}"
+                unused -= set(block.text.split())
+    assert not wrong, "\n".join([*wrong, explain(scene.api, scene.namespace)])
+    assert not unused, f"files that no command uses: {sorted(unused)}"

@@ -111,7 +111,7 @@ def create(
         return submission
 
     if dry_run:
-        _print_objects(prepare, group or "default")
+        _print_objects(prepare, group)
         return
 
     async def work(kube: Cluster) -> Object:
@@ -256,13 +256,16 @@ def _check_names(workspace: str, experiment: str, name: str) -> None:
             )
 
 
-def _print_objects(prepare: Callable[[str], Submission], namespace: str) -> None:
+def _print_objects(prepare: Callable[[str], Submission], group: str | None) -> None:
     try:
-        submission = prepare(namespace)
+        submission = prepare(group or "default")
     except BatchAIError as error:
         fail(error)
     for secret in submission.secrets:
         warn(f"Secret {secret.name} is not printed; `job create` would make it.")
+    if group is None:
+        # Nobody was asked which namespace is meant; kubectl will know.
+        del submission.job["metadata"]["namespace"]
     click.echo(yaml.safe_dump(submission.job, sort_keys=False, allow_unicode=True).rstrip("\n"))
 
 

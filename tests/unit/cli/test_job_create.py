@@ -72,6 +72,14 @@ def test_dry_run_prints_what_kubectl_can_apply_and_sends_nothing(kube, batchai, 
     }
 
 
+def test_dry_run_names_no_namespace_unless_one_was_given(batchai, write):
+    """The kubeconfig's namespace is kubectl's to find; `default` would be somebody else's."""
+    command = f"job create -n hello -c nc6 -f {write(HELLO)} --dry-run"
+    for words, namespace in ((command, None), (f"{command} -g team", "team")):
+        printed = yaml.safe_load(batchai(words).stdout)
+        assert printed["metadata"].get("namespace") == namespace
+
+
 @pytest.mark.parametrize("wrap", ["properties", "bare", "object"])
 def test_all_three_forms_of_a_file_are_read(kube, batchai, write, wrap):
     kube.add("batchaiclusters", cluster())
