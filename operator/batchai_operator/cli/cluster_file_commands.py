@@ -15,7 +15,7 @@ from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
 from batchai_operator.engine.volumefiles import VolumeFiles
 from batchai_operator.errors import NotFoundError
-from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.setupfiles import setup_folder
 from batchai_operator.planner.volumereader import volume_folder
 from batchai_operator.settings import Settings
@@ -58,7 +58,7 @@ async def _pages(
     session: Session, kube: Cluster, cluster: dict[str, Any], path: str, minutes: int
 ) -> AsyncIterator[list[dict[str, Any]]]:
     namespace = str(cluster["metadata"]["namespace"])
-    spec = ClusterSpec.model_validate(cluster["spec"])
+    spec = with_auto_storage(cluster)
     section = spec.node_setup.mount_volumes if spec.node_setup else None
     accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
     settings = await known_settings(kube, namespace, Settings(), accounts)

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
+from batchai_operator.cli.account import chosen_account
+from batchai_operator.cli.completion import ExtraMounts, complete_volumes
 from batchai_operator.cli.fileoutput import (
     COLUMNS,
     listed,
@@ -32,6 +33,7 @@ from batchai_operator.engine.volumefiles import VolumeFiles
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
+from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.volumereader import volume_folder
 from batchai_operator.settings import Settings
 
@@ -105,8 +107,8 @@ async def _files(
     setup: ClusterSpec | None = None
     if where["cluster"]:
         found = await find_cluster(kube, namespace, where["cluster"])
-        setup = ClusterSpec.model_validate(found["spec"])
-    volumes = _volumes(where)
+        setup = with_auto_storage(found)
+    volumes = _volumes(where, namespace)
     if not volumes and setup is None:
         raise InvalidSpecError(
             "Say where the volume is: --cluster, --config-file, or the flags --afs-name, "
@@ -123,12 +125,12 @@ async def _files(
     return VolumeFiles(kube, namespace, folder, say, straight)
 
 
-def _volumes(where: Mapping[str, str | None]) -> dict[str, Any] | None:
+def _volumes(where: Mapping[str, str | None], namespace: str) -> dict[str, Any] | None:
     """Return the volumes of file and flags; keys in a file are for `job create` to keep."""
     section = None
     if where["config_file"]:
         section = read_document(where["config_file"], JOB_KIND).properties.get("mountVolumes")
-    account = StorageAccount(where["storage_account_name"], where["storage_account_key"])
+    account = chosen_account(where["storage_account_name"], where["storage_account_key"])
     mounts = ExtraMounts(
         where["afs_name"],
         where["afs_mount_path"] or "afs",
@@ -137,5 +139,5 @@ def _volumes(where: Mapping[str, str | None]) -> dict[str, Any] | None:
         where["nfs"],
         where["nfs_mount_path"] or "nfs",
     )
-    volumes, _, _ = complete_volumes(section, account, mounts)
+    volumes, _, _ = complete_volumes(section, account, mounts, namespace=namespace)
     return volumes
