@@ -1,4 +1,4 @@
-"""The spec and status of a BatchAIFileServer: the service's file server (spec 2.11), and where it is.
+"""The spec and status of a BatchAIFileServer: the service's file server (spec 2.11) and its place.
 
 Used by the planner, the command line and the generator. Virtual machine, disks and network of the
 service's own server are kept, so that old files paste in; of them only the disks' size counts.
