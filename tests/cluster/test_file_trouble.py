@@ -1,10 +1,12 @@
 """A stream arrives byte for byte, whatever happens to connection, reader Pod, storage and file."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -42,6 +44,11 @@ def content(scene: Scene, job: str, name: str = "big") -> bytes:
     return scene.onlooker.read(f"{segment}/outputs/models/{name}")
 
 
+def told(errors: IO[bytes]) -> bytes:
+    """Return what a command has said so far; it goes on writing at its own place."""
+    return os.pread(errors.fileno(), 1 << 20, 0)
+
+
 def readers(scene: Scene) -> list[str]:
     labels = "batchai.dev/component=reader"
     found = scene.api.list("pods", scene.namespace, labels=labels)
@@ -52,9 +59,9 @@ def test_the_reader_pod_is_killed_in_mid_stream(scene: Scene, batchai: Batchai, 
     with batchai.start(*BIG_FILE, big) as stream:
         got = stream.read(5_000_000)
         (first,) = readers(scene)
-        scene.kubectl.run(
-            "delete", "pod", first, f"--namespace={scene.namespace}", "--grace-period=0", "--force"
-        )
+        # It waits until the containers are dead; the stream is held up by us meanwhile.
+        gently = (f"--namespace={scene.namespace}", "--grace-period=1", "--wait=true")
+        scene.kubectl.run("delete", "pod", first, *gently)
         got += stream.read(20_000_000)
         others = [name for name in readers(scene) if name != first]
         got += stream.rest()
@@ -119,14 +126,13 @@ def test_a_file_that_comes_late_is_truncated_and_replaced(scene: Scene, batchai:
     ]
     with tempfile.TemporaryFile() as errors, batchai.start(*words, errors=errors) as stream:
         scene.wait("file", "running", seconds=180)
+        scene.until(lambda: b"Waiting for the job" in told(errors), 60, "a word about the file")
         for number, text in enumerate(texts):
             scene.onlooker.run("touch", f"/share/gate-{scene.namespace}-{number}")
             assert stream.read(len(text)) == text
         assert stream.rest() == b""
-        errors.seek(0)
-        said = errors.read().decode()
+        said = told(errors).decode()
     assert said.count("was replaced; the new one follows") == 2
-    assert "Waiting for the job to generate it" in said
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +171,7 @@ def test_storage_is_away_in_mid_stream(
             got = stream.read(5_000_000)
             storage("fault", "--share", shaky, fault, "--seconds", str(away))
             got += stream.rest()
-        errors.seek(0)
-        said = errors.read().decode()
+        said = told(errors).decode()
     assert got == whole
     assert fault == "hang" or "input/output error (tried again)" in said
 
@@ -188,8 +193,7 @@ def test_the_share_is_deleted_during_the_run(scene: Scene, batchai: Batchai) -> 
             assert stream.read(5) == b"text\n"
             storage("rm", "share/doomed")
             assert stream.process.wait(240) != 0
-        errors.seek(0)
-        assert b"no such file or directory" in errors.read()
+        assert b"no such file or directory" in told(errors)
     listed = batchai("job", "file", "list", "-d", "M", "-j", "doomed", code=3)
     assert b"no such file or directory" in listed.stderr
     batchai("job", "terminate", "-n", "doomed", "-y")
