@@ -1,4 +1,4 @@
-"""Volumes by claims: what kubelet calls them when it cannot mount them, and who reads them later."""
+"""Volumes by claims: what kubelet calls them when it cannot mount them, and who reads them."""
 
 from datetime import timedelta
 from typing import Any
