@@ -28,6 +28,7 @@ BENCHMARKS = {
     "start": Benchmark("start_time", "(c) job created to its program's first line", 1),
     "logs": Benchmark("log_path", "(d) 200 MB of output, and the delay of a line", 1.5),
     "command": Benchmark("command_line", "(e) batchai: start, list, first byte", 2),
+    "files": Benchmark("file_reading", "(f) files: first byte, throughput, memory", 2.5),
 }
 
 

@@ -54,10 +54,10 @@ async def run(stage: Stage) -> None:
                 slow: list[float] = []
                 first = "first byte" in name
                 # The first run compiles what the image has compiled already.
-                await _time(stage, [*batchai, *ours], first=first)
+                await timed(stage, [*batchai, *ours], first=first)
                 for _ in range(ROUNDS):
-                    slow.append(await _time(stage, [*batchai, *ours], first=first))
-                    fast.append(await _time(stage, theirs, first=first))
+                    slow.append(await timed(stage, [*batchai, *ours], first=first))
+                    fast.append(await timed(stage, theirs, first=first))
                 rows += [Row(name, slow, "s", fast), Row("what it is against", fast, "s", fast)]
     show("e. The command", rows, ratio="of the other")
 
@@ -66,7 +66,7 @@ async def _has_text(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
 
 
-async def _time(stage: Stage, command: Sequence[str], *, first: bool) -> float:
+async def timed(stage: Stage, command: Sequence[str], *, first: bool) -> float:
     """Return how long a command takes, or how long until it has printed something."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME")},

@@ -11,8 +11,9 @@ from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
-from batchai_operator.engine.volumefiles import VolumeFiles, known_settings
+from batchai_operator.engine.volumefiles import VolumeFiles
 from batchai_operator.errors import NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.setupfiles import setup_folder

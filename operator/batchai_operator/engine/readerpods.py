@@ -14,11 +14,12 @@ from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.errors import BatchAIError, ConflictError, NotFoundError, UnavailableError
 from batchai_operator.names import COMPONENT_LABEL
+from batchai_operator.planner.mounts import DEFINITE_SECONDS, is_definite
 
 READER_START_SECONDS = 120.0
 """How long a reader Pod may take; the node may have to pull the launcher's image."""
 
-_POLL_SECONDS, _LOOKS_BEFORE_TALK, _LOOKS_PER_WARNING = 0.25, 12, 20
+_POLL_SECONDS, _LOOKS_BEFORE_TALK, _LOOKS_PER_WARNING = 0.25, 12, 10
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class ReaderPod:
     async def _wait_until_running(self, source: Source) -> None:
         loop = asyncio.get_running_loop()
         give_up, told = loop.time() + READER_START_SECONDS, ""
+        definite_since: float | None = None
         for look in itertools.count(1):
             pod = await self._store.get(PODS, source.pod, source.namespace)
             if is_running(pod):
@@ -106,7 +108,10 @@ class ReaderPod:
             if warned and warned != told:
                 told = warned
                 self._announce(warned)
-            if ended or loop.time() >= give_up:
+            if warned and is_definite(warned):
+                definite_since = definite_since or loop.time()
+            is_hopeless = definite_since and loop.time() - definite_since >= DEFINITE_SECONDS
+            if ended or is_hopeless or loop.time() >= give_up:
                 verb = "ended" if ended else "does not start"
                 reason = told or why_not_running(pod)
                 raise StartError(f"Reader Pod {source.pod} {verb}: {reason}")

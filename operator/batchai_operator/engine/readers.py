@@ -40,6 +40,19 @@ class Absence(enum.Enum):
     ENDING = "the job's nodes are ending"
 
 
+async def known_settings(
+    store: ObjectStore, namespace: str, settings: Settings, accounts: Sequence[str]
+) -> Settings:
+    """Return what the Pods of any job of a namespace tell of the operator's settings.
+
+    What the caller's own environment says stands, because nobody's Pods may be right for it.
+    """
+    pods = await store.list(PODS, namespace, labels=f"{COMPONENT_LABEL}=node")
+    told = reader_settings(settings, pods[-1:], accounts)
+    own = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return told.model_copy(update=own)
+
+
 class Readers:
     """Finds the source of a job's files, and clears up after itself.
 
@@ -101,8 +114,12 @@ class Readers:
     async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:
         """Return a job's cluster, the settings for its reader, and whether somebody told them."""
         pods, cluster = await self._pods(job), await self._cluster(job)
-        settings = reader_settings(self.settings, pods, blob_accounts(job, cluster))
-        return cluster, settings, bool(pods) or "launcher_image" in settings.model_fields_set
+        accounts = blob_accounts(job, cluster)
+        if pods:
+            return cluster, reader_settings(self.settings, pods, accounts), True
+        namespace = job["metadata"]["namespace"]
+        settings = await known_settings(self._store, namespace, self.settings, accounts)
+        return cluster, settings, settings != Settings()
 
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""

@@ -4,33 +4,17 @@ Called by the command line. Everything happens with the rights of its caller: a 
 caller's namespace mounts the volume, or storage itself is asked with the caller's Secret.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 from batchai_operator.engine.blobfiles import BlobFolder
-from batchai_operator.engine.podfacts import reader_settings
-from batchai_operator.engine.ports import PODS, Cluster, ObjectStore
+from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.progress import Progress
 from batchai_operator.engine.readerpods import ReaderPod, Source
 from batchai_operator.engine.reading import Reading
 from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import ForbiddenError
-from batchai_operator.names import COMPONENT_LABEL
 from batchai_operator.planner.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
-from batchai_operator.settings import Settings
-
-
-async def known_settings(
-    store: ObjectStore, namespace: str, settings: Settings, accounts: Sequence[str]
-) -> Settings:
-    """Return what the Pods of any job of a namespace tell of the operator's settings.
-
-    What the caller's own environment says stands, because nobody's Pods may be right for it.
-    """
-    pods = await store.list(PODS, namespace, labels=f"{COMPONENT_LABEL}=node")
-    told = reader_settings(settings, pods[-1:], accounts)
-    own = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return told.model_copy(update=own)
 
 
 class VolumeFiles:

@@ -167,6 +167,12 @@ def classify(driver: str, message: str) -> MountError | None:
     return None
 
 
+def is_definite(message: str) -> bool:
+    """Tell whether a mount error, of whichever driver, does not heal by itself."""
+    rows = (classify(driver, message) for driver in (FILE_DRIVER, BLOB_DRIVER))
+    return any(row is not None and row.kind == "definite" for row in rows)
+
+
 def judge_mounts(
     failures: Iterable[MountFailure],
     drivers: Mapping[str, str],

@@ -1,0 +1,75 @@
+"""A plain TCP relay to the API server whose connections a test can cut, in a thread of its own.
+
+The client's TLS passes through untouched, so exec and everything else work as without it.
+"""
+
+import asyncio
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import yaml
+
+
+class Cuttable:
+    """Use as a context manager.
+
+    Args:
+        kubeconfig: of the real API server.
+        folder: gets a kubeconfig that leads through the relay.
+    """
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._config = yaml.safe_load(kubeconfig.read_text())
+        address = urlsplit(self._config["clusters"][0]["cluster"]["server"])
+        self._target = (str(address.hostname), address.port or 443)
+        self.kubeconfig = folder / "relayed"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.connections = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._relay, "127.0.0.1", 0), self._loop
+        ).result(10)
+        port = server.sockets[0].getsockname()[1]
+        for each in self._config["clusters"]:
+            each["cluster"]["server"] = f"https://127.0.0.1:{port}"
+            each["cluster"]["tls-server-name"] = self._target[0]
+        self.kubeconfig.write_text(yaml.safe_dump(self._config))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def cut(self) -> None:
+        """Break all connections that are open now."""
+
+        async def abort() -> None:
+            for writer in [*self._writers]:
+                writer.transport.abort()
+
+        asyncio.run_coroutine_threadsafe(abort(), self._loop).result(10)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, far_writer}
+        with suppress(OSError):
+            await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        self._writers -= {writer, far_writer}
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    finally:
+        writer.close()

@@ -1,0 +1,175 @@
+"""Listings in pages look as if they were one; `cluster file list`; straight from storage."""
+
+import base64
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from click.testing import CliRunner
+
+from batchai_operator.cli.fileoutput import COLUMNS, listed
+from batchai_operator.cli.main import cli
+from batchai_operator.cli.rendering import render
+from batchai_operator.cli.session import Session
+from batchai_operator.engine.blobports import BlobEntry
+from batchai_operator.errors import ForbiddenError, UnavailableError
+
+from .objects import cluster, job, pod
+
+NAMES = [*(f"file-{number}" for number in range(5)), "a-name-that-is-longer-than-all-before"]
+
+
+def entry(name):
+    return {"name": name, "fileType": "file", "contentLength": 3, "lastModified": "2026"}
+
+
+def pages(_, command):
+    """The launcher, with two entries on a page."""
+    start = int(command[command.index("--after") + 1]) if "--after" in command else 0
+    lines = [json.dumps(entry(name)) for name in NAMES[start : start + 2]]
+    if start + 2 < len(NAMES):
+        lines.append(json.dumps({"more": str(start + 2)}))
+    return ["\n".join(lines).encode() + b"\n", 0], ""
+
+
+@pytest.fixture
+def running(kube):
+    thing = kube.add("batchaijobs", job("hello", "running"))
+    kube.add("pods", pod(thing))
+    kube.program = pages
+    return thing
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "tsv", "table"])
+def test_pages_make_one_list(batchai, running, form):
+    shown = batchai(f"job file list -j hello -o {form}").stdout
+    whole = render([listed(entry(name)) for name in NAMES], form, COLUMNS) + "\n"
+    if form == "table":
+        # Widths are those of the pages so far, so that only blanks and dashes differ.
+        words = [[w for w in text.split() if w.strip("-")] for text in (shown, whole)]
+        assert words[0] == words[1]
+        assert len(shown.splitlines()) == len(NAMES) + 2
+    else:
+        assert shown == whole
+
+
+def test_a_page_whose_connection_breaks_is_asked_for_again(kube, batchai, running):
+    broken = iter([False, True, True, False, False])
+
+    def program(name, command):
+        if next(broken):
+            return [b'{"name": "file-', UnavailableError("broke")], ""
+        return pages(name, command)
+
+    kube.program = program
+    shown = json.loads(batchai("job file list -j hello").stdout)
+    assert [item["name"] for item in shown] == NAMES
+
+
+class Container:
+    def __init__(self, error=None):
+        self.error = error
+
+    async def walk(self, prefix):
+        if self.error:
+            raise self.error
+        yield [BlobEntry(f"{prefix}sub/"), BlobEntry(f"{prefix}text", 4, "2026")]
+
+    async def look(self, name):
+        return BlobEntry(name, 4, "2026")
+
+    async def read(self, _, offset, length=None):
+        assert length is None
+        yield b"text"[offset:]
+
+    def link(self, name, minutes):
+        return f"https://x/{name}?se={minutes}"
+
+
+@pytest.fixture
+def blob_job(kube):
+    thing = job("blob", "succeeded")
+    container = {"accountName": "acct", "containerName": "data", "relativeMountPath": "logs"}
+    thing["spec"]["mountVolumes"] = {"azureBlobFileSystems": [container]}
+    kube.add("batchaijobs", thing)
+    name = "azure-storage-account-acct-secret"
+    data = {"azurestorageaccountname": "acct", "azurestorageaccountkey": "a2V5"}
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    return kube.add("secrets", {"metadata": {"name": name}, "data": encoded})
+
+
+def straight(kube, words, container, opened=None):
+    @asynccontextmanager
+    async def opening(*_):
+        yield container
+
+    def open_container(url, name, credential):
+        if opened is not None:
+            opened.append((url, name, credential))
+        return opening()
+
+    return CliRunner().invoke(cli, words.split(), obj=Session(kube.connect, open_container))
+
+
+def test_blobs_are_listed_and_streamed_without_a_pod(kube, blob_job):
+    opened = []
+    done = straight(kube, "job file list -j blob --expiry 9", Container(), opened)
+    folder, file = json.loads(done.stdout)
+    assert (folder["name"], folder["downloadUrl"]) == ("sub", None)
+    assert file["downloadUrl"].endswith("/stdouterr/text?se=9")
+    ((url, name, credential),) = opened
+    assert (url, name) == ("https://acct.blob.core.windows.net", "data")
+    assert "a2V5" not in repr(credential)
+    done = straight(kube, "job file stream -j blob -f text", Container())
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "text", "")
+    assert kube.writes == []
+
+
+def test_a_secret_for_another_account_is_not_used(kube, blob_job):
+    blob_job["data"]["azurestorageaccountname"] = base64.b64encode(b"other").decode()
+    opened = []
+    kube.on_create = _run
+    kube.program = lambda *_: ([b"", 0], "")
+    assert straight(kube, "job file list -j blob", Container(), opened).exit_code == 0
+    assert opened == []
+    assert kube.writes == [("create", "pods"), ("delete", "pods")]
+
+
+@pytest.mark.parametrize("error", [ForbiddenError("refused."), UnavailableError("no answer.")])
+def test_storage_that_cannot_be_asked_leads_to_a_pod(kube, blob_job, error):
+    kube.on_create = _run
+    kube.program = lambda *_: ([json.dumps(entry("by-pod")).encode(), 0], "")
+    done = straight(kube, "job file list -j blob", Container(error))
+    assert [item["name"] for item in json.loads(done.stdout)] == ["by-pod"]
+    assert f"{error} The files are read through a Pod." in done.stderr
+
+
+def _run(thing):
+    state = {"name": "batchai-sidecar", "state": {"running": {}}}
+    thing["status"] = {"phase": "Running", "containerStatuses": [state]}
+
+
+def test_files_of_a_setup_task(kube, batchai):
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"].pop("vmPriority")
+    assert json.loads(batchai("cluster file list -c nc6").stdout) == []
+    share = {"azureFileUrl": "https://a12.file.core.windows.net/logs", "relativeMountPath": "l"}
+    thing["spec"]["nodeSetup"] = {
+        "mountVolumes": {"azureFileShares": [share]},
+        "setupTask": {"commandLine": "true", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/l"},
+    }
+    kube.on_create = _run
+    folder = {"name": "sub", "fileType": "directory"}
+    text = "".join(json.dumps(item) + "\n" for item in (entry("stdout-0.txt"), folder))
+    kube.program = lambda *_: ([text.encode(), 0], "")
+    table = batchai("cluster file list -c nc6 -o table").stdout.splitlines()
+    assert [line.split() for line in table if not line.startswith("---")] == [
+        ["Name", "Is", "directory", "Size"],
+        ["stdout-0.txt", "no", "3"],
+        ["sub", "yes"],
+    ]
+    kube.program = lambda *_: ([3], "batchai: not found")
+    assert json.loads(batchai("cluster file list -c nc6").stdout) == []
+    thing["spec"]["nodeSetup"]["setupTask"]["stdOutErrPathPrefix"] = "/elsewhere"
+    refused = batchai("cluster file list -c nc6")
+    assert (refused.exit_code, "supported only" in refused.stderr) == (1, True)
