@@ -28,6 +28,7 @@ class References:
     operator: str
     launcher: str
     node: str
+    file_server: str
 
 
 def ensure_images(paths: Paths, cluster: Provider) -> References:
@@ -37,6 +38,7 @@ def ensure_images(paths: Paths, cluster: Provider) -> References:
         operator=images.ensure("operator", cluster),
         launcher=images.ensure("launcher", cluster),
         node=images.ensure("node", cluster),
+        file_server=images.ensure("fileserver", cluster),
     )
 
 
@@ -67,6 +69,7 @@ def install(
         "image": references.operator,
         "launcher.image": references.launcher,
         "nodeImages.default": references.node,
+        "fileServer.image": references.file_server,
         "blobEndpoint": blob_endpoint,
     }
     with step("Installing the operator by Helm"):

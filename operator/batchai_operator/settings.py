@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         description="Images for jobs without container settings, by `publisher:offer:sku` of the "
         "cluster's image; `default` serves the rest.",
     )
+    file_server_image: str = Field(
+        default="localhost/batchai/fileserver:latest",
+        description="Image of the NFS server that a file server with `storage` runs.",
+    )
     vm_sizes: dict[str, VmSize] = Field(
         default_factory=dict,
         description="What nodes of a VM size have; extends and overrides the built-in table.",

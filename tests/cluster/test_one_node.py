@@ -57,10 +57,10 @@ def _jobs(scene: Scene) -> None:
     container = {"imageSourceRegistry": {"image": scene.node_image}, "shmSize": "64m"}
     command = "echo in an image; df -k --output=size /dev/shm | tail -1"
     scene.submit(a_job("own-image", scene.namespace, command, containerSettings=container))
-    nfs = a_job("nfs", scene.namespace)
-    server = {"fileServer": {"id": "server"}, "relativeMountPath": "nfs"}
-    nfs["spec"]["mountVolumes"]["fileServers"] = [server]
-    scene.submit(nfs)
+    lustre = a_job("lustre", scene.namespace)
+    system = {"mountCommand": "mount -t lustre 10.0.0.4@tcp:/fs", "relativeMountPath": "fs"}
+    lustre["spec"]["mountVolumes"]["unmanagedFileSystems"] = [system]
+    scene.submit(lustre)
 
 
 def test_files_of_a_plain_job(scene: Scene) -> None:
@@ -188,10 +188,10 @@ def test_toolkit_that_is_not_built_yet_fails_at_once(scene: Scene) -> None:
     assert not scene.pods("horovod")
 
 
-def test_volume_that_is_not_built_yet_fails_at_once(scene: Scene) -> None:
-    info = scene.fail("nfs", "UnsupportedVolume", seconds=30)
-    assert "fileServers" in info["errors"][0]["message"]
-    assert not scene.pods("nfs")
+def test_volume_without_a_driver_fails_at_once(scene: Scene) -> None:
+    info = scene.fail("lustre", "UnsupportedVolume", seconds=30)
+    assert "no driver for file systems of type lustre" in info["errors"][0]["message"]
+    assert not scene.pods("lustre")
 
 
 def test_job_waits_for_its_cluster(scene: Scene) -> None:

@@ -17,7 +17,11 @@ from support.crd_tables import minimal
 from support.waiting import wait_until
 
 OWN_GROUP = "acceptance.batchai.example"
-KIND_OF = {"job": "BatchAIJob", "cluster": "BatchAICluster"}
+KIND_OF = {
+    "job": "BatchAIJob",
+    "cluster": "BatchAICluster",
+    "fileserver": "BatchAIFileServer",
+}
 
 
 class Server:

@@ -11,7 +11,7 @@ import yaml
 DATA = Path(__file__).parents[1] / "data"
 SECRET = "TOPSECRET"
 
-KINDS = ("job", "cluster")
+KINDS = ("job", "cluster", "fileserver")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,10 @@ app.kubernetes.io/part-of: batchai-operator
 {{- default (printf "%s/launcher:%s" .Values.registry .Chart.AppVersion) .Values.launcher.image }}
 {{- end }}
 
+{{- define "batchai.fileServerImage" -}}
+{{- default (printf "%s/fileserver:%s" .Values.registry .Chart.AppVersion) .Values.fileServer.image }}
+{{- end }}
+
 {{/* The map of node images as JSON, with a default in any case. */}}
 {{- define "batchai.nodeImages" -}}
 {{- $fallback := dict "default" (printf "%s/node:%s" .Values.registry .Chart.AppVersion) }}
@@ -67,16 +71,24 @@ so that the two scopes cannot drift apart.
 # Our own objects are read, never written: their spec belongs to the user. A status is replaced as a
 # whole. Our Pods do not hold up the deletion of their job, so no right on its finalizers is needed.
 - apiGroups: [batchai.dev]
-  resources: [batchaijobs, batchaiclusters]
+  resources: [batchaijobs, batchaiclusters, batchaifileservers]
   verbs: [list, watch]
 - apiGroups: [batchai.dev]
-  resources: [batchaijobs/status, batchaiclusters/status]
+  resources: [batchaijobs/status, batchaiclusters/status, batchaifileservers/status]
   verbs: [update]
 # One Pod per node of a job. Pods are immutable to us, so there is neither patch nor update.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, delete]
-# The headless Service by which the nodes of a job find node 0.
+# The Pod of a file server that the operator runs; `patch` is for a new image of it.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, watch, create, patch]
+# The claim of a file server: looked for, and made unless the user names one.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, create]
+# The headless Service by which the nodes of a job find node 0, and that of a file server.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, create]
@@ -101,14 +113,20 @@ so that the two scopes cannot drift apart.
 {{/* For people who may look: objects, and why they are as they are. */}}
 {{- define "batchai.viewRules" -}}
 - apiGroups: [batchai.dev]
-  resources: [batchaijobs, batchaijobs/status, batchaiclusters, batchaiclusters/status]
+  resources:
+    - batchaijobs
+    - batchaijobs/status
+    - batchaiclusters
+    - batchaiclusters/status
+    - batchaifileservers
+    - batchaifileservers/status
   verbs: [get, list, watch]
 {{- end }}
 
 {{/* For people who submit jobs with kubectl or batchai. */}}
 {{- define "batchai.editRules" -}}
 - apiGroups: [batchai.dev]
-  resources: [batchaijobs, batchaiclusters]
+  resources: [batchaijobs, batchaiclusters, batchaifileservers]
   verbs: [get, list, watch, create, update, patch, delete, deletecollection]
 # `batchai job file`: exec into the sidecar of a running job, or into a reader Pod made and removed
 # by the command.

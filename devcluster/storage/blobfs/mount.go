@@ -8,6 +8,8 @@ package blobfs
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -94,11 +96,32 @@ func source(blob *mounting.Blob) string {
 		path += "/" + blob.Fuse.Folder
 	}
 	if blob.Key == "" {
-		url := blob.Endpoint + "/" + blob.Container + "?" + strings.TrimPrefix(blob.SAS, "?")
-		return ":azureblob,directory_markers=true,sas_url=" + quote(url) + ":" + path
+		address := byNumber(blob.Endpoint) + "/" + blob.Container + "?" + strings.TrimPrefix(blob.SAS, "?")
+		return ":azureblob,directory_markers=true,sas_url=" + quote(address) + ":" + path
 	}
 	return ":azureblob,directory_markers=true,account=" + quote(blob.Account) + ",key=" + quote(blob.Key) +
 		",endpoint=" + quote(blob.Endpoint) + ":" + path
+}
+
+// byNumber puts an address in the place of a host's name when the account stands in the path.
+//
+// The SDK takes the first part of a path for the account behind a numeric address only; behind a
+// name it would be the container.
+func byNumber(endpoint string) string {
+	parts, err := url.Parse(endpoint)
+	if err != nil || strings.Trim(parts.Path, "/") == "" {
+		return endpoint
+	}
+	addresses, err := net.LookupHost(parts.Hostname())
+	if err != nil || len(addresses) == 0 {
+		return endpoint
+	}
+	if port := parts.Port(); port != "" {
+		parts.Host = net.JoinHostPort(addresses[0], port)
+	} else {
+		parts.Host = addresses[0]
+	}
+	return parts.String()
 }
 
 func options(fuse contract.Fuse) *vfscommon.Options {

@@ -24,6 +24,7 @@ const (
 	// How long the server may take to answer before a mount is given up; the kubelet tries again.
 	mountTime = 20 * time.Second
 	nfsPort   = 2049
+	mountPort = 20048
 )
 
 type served struct {
@@ -135,7 +136,7 @@ func export(ctx context.Context, asked *mounting.NFS) ([]byte, error) {
 	return xdr.ReadOpaque(answer)
 }
 
-// portOf returns a service's port: the option's, else what rpcbind says, else NFS's own.
+// portOf returns a service's port: the option's, else what rpcbind says, else the usual one.
 func portOf(ctx context.Context, asked *mounting.NFS, program uint32, option int) int {
 	if option > 0 {
 		return option
@@ -154,11 +155,16 @@ func portOf(ctx context.Context, asked *mounting.NFS, program uint32, option int
 		rpc.Header{Rpcvers: 2, Prog: rpc.PmapProg, Vers: rpc.PmapVers, Proc: rpc.PmapProcGetPort},
 		rpc.Mapping{Prog: program, Vers: nfs.Nfs3Vers, Prot: rpc.IPProtoTCP},
 	})
-	if err != nil {
-		return nfsPort
+	if err == nil {
+		if port, err := xdr.ReadUint32(answer); err == nil && port > 0 {
+			return int(port)
+		}
 	}
-	if port, err := xdr.ReadUint32(answer); err == nil && port > 0 {
-		return int(port)
+	if program == nfs.MountProg {
+		if link, err := dial(ctx, address(asked.Server, mountPort), true); err == nil {
+			_ = link.Close()
+			return mountPort
+		}
 	}
 	return nfsPort
 }
@@ -191,7 +197,7 @@ func complaint(asked *mounting.NFS, err error) error {
 		return errors.New("No route to host") //nolint:staticcheck // mount.nfs's text
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return errors.New("Connection timed out") //nolint:staticcheck // mount.nfs's text
-	case errors.As(err, &number):
+	case errors.As(err, &number) && number != syscall.EIO: // EIO is ours, the reason stands behind it.
 		return fmt.Errorf("mounting %s failed, reason given by server: %w", source, number)
 	}
 	return fmt.Errorf("Connection timed out: %w", err) //nolint:staticcheck // mount.nfs's text

@@ -14,6 +14,7 @@ leave_out_synchronous_client()
 # ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
+from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
 from batchai_operator.cli.path_commands import path_group
@@ -46,6 +47,7 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
 
 cli.add_command(job_group)
 cli.add_command(cluster_group)
+cli.add_command(file_server_group)
 cli.add_command(path_group)
 cli.add_command(storage_group)
 add_everywhere(cli)

@@ -35,6 +35,10 @@ _CLUSTER_STATUS = (
     "allocationState", "allocationStateTransitionTime", "creationTime", "currentNodeCount",
     "errors", "nodeStateCounts", "provisioningState", "provisioningStateTransitionTime",
 )  # fmt: skip
+_FILE_SERVER_PROPERTIES = ("dataDisks", "sshConfiguration", "subnet", "vmSize")
+_FILE_SERVER_STATUS = (
+    "creationTime", "mountSettings", "provisioningState", "provisioningStateTransitionTime",
+)  # fmt: skip
 _EXECUTION_INFO = ("endTime", "errors", "exitCode", "startTime")
 _SECRET_MEMBERS = frozenset({"accountKey", "password", "adminUserPassword", "instrumentationKey"})
 
@@ -103,6 +107,50 @@ def cluster_view(cluster: Mapping[str, Any]) -> dict[str, Any]:
         "message": status.get("message"),
         "conditions": status.get("conditions", []),
     }
+
+
+def file_server_view(server: Mapping[str, Any]) -> dict[str, Any]:
+    """Show a file server as the old command line did, with where its files are beside.
+
+    Args:
+        server: a BatchAIFileServer.
+    """
+    spec, status = server["spec"], server.get("status") or {}
+    workspace = spec.get("workspace") or DEFAULT_WORKSPACE
+    name = batch_ai_name(server)
+    subscription, group = _home(server)
+    disks = spec.get("dataDisks")
+    where = status.get("mountSettings")
+    view = {
+        "id": (
+            f"/subscriptions/{subscription}/resourceGroups/{group}/{PROVIDER}"
+            f"/workspaces/{workspace}/fileServers/{name}"
+        ),
+        "name": name,
+        "resourceGroup": group,
+        "type": "Microsoft.BatchAI/workspaces/fileServers",
+        **_properties(spec, _FILE_SERVER_PROPERTIES),
+        **{member: status.get(member) for member in _FILE_SERVER_STATUS},
+        "creationTime": status.get("creationTime") or server["metadata"].get("creationTimestamp"),
+        "provisioningState": _provisioning_state(server),
+        "message": status.get("message"),
+        "conditions": status.get("conditions", []),
+    }
+    # The old command line wrote these names in another way than the wire (spec 2.11).
+    if disks:
+        view["dataDisks"] = {
+            "cachingType": disks.get("cachingType", "none"),
+            "diskCount": disks.get("diskCount", 1),
+            "diskSizeInGb": disks.get("diskSizeInGB"),
+            "storageAccountType": disks.get("storageAccountType"),
+        }
+    if where:
+        view["mountSettings"] = {
+            "fileServerInternalIp": where.get("fileServerInternalIP"),
+            "fileServerPublicIp": where.get("fileServerPublicIP"),
+            "mountPoint": where.get("mountPoint"),
+        }
+    return view
 
 
 def batch_ai_name(thing: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the API server said last about jobs, clusters, Pods and mount failures.
+"""What the API server said last about our kinds, our Pods and Deployments, and mount failures.
 
 Fed by the controller (lists and watch events) and by the reconcilers (answers to their own writes),
 read by the reconcilers. It holds copies only: everything in it can be listed again, so a restart
@@ -12,8 +12,16 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from batchai_operator import names
-from batchai_operator.engine.keeping import kept, kept_job, kept_pod
-from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, Object, Resource
+from batchai_operator.engine.keeping import kept, kept_deployment, kept_job, kept_pod
+from batchai_operator.engine.ports import (
+    CLUSTERS,
+    DEPLOYMENTS,
+    FILE_SERVERS,
+    JOBS,
+    PODS,
+    Object,
+    Resource,
+)
 from batchai_operator.planner.facts import MountFailure
 
 Key = tuple[str, str]
@@ -132,7 +140,7 @@ class Table:
 
 
 class Cache:
-    """The four kinds that reconciling needs at hand.
+    """The kinds that reconciling needs at hand.
 
     Args:
         cluster_of: key of the cluster that an unfinished job waits for or runs on; None otherwise.
@@ -141,13 +149,21 @@ class Cache:
     def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
         self.jobs = Table(cluster_of, kept_job)
         self.clusters = Table(lambda _: None, key=cluster_key)
+        self.file_servers = Table(lambda server: name_of(server)[0])
+        self.deployments = Table(lambda _: None, kept_deployment)
         self.pods = Table(job_of, kept_pod)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
         self._gone: OrderedDict[Key | None, dict[str, Object]] = OrderedDict()
 
     def is_news(self, resource: Resource, obj: Object) -> bool:
         """Return whether a version of an object is newer than what is known."""
-        tables = {JOBS: self.jobs, CLUSTERS: self.clusters, PODS: self.pods}
+        tables = {
+            JOBS: self.jobs,
+            CLUSTERS: self.clusters,
+            FILE_SERVERS: self.file_servers,
+            DEPLOYMENTS: self.deployments,
+            PODS: self.pods,
+        }
         return tables[resource].is_news(obj)
 
     def pods_of(self, job: Object) -> tuple[Object, ...]:

@@ -18,13 +18,16 @@ from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.apply import Children
 from batchai_operator.engine.cache import Cache, Table, cluster_key, name_of
 from batchai_operator.engine.clusters import ClusterReconciler
+from batchai_operator.engine.fileservers import FileServerReconciler
 from batchai_operator.engine.inbox import Inbox, Task
 from batchai_operator.engine.jobs import JobReconciler
 from batchai_operator.engine.keys import cluster_of, is_finished
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import (
     CLUSTERS,
+    DEPLOYMENTS,
     EVENTS,
+    FILE_SERVERS,
     JOBS,
     PODS,
     Clock,
@@ -42,6 +45,11 @@ logger = logging.getLogger(__name__)
 
 POD_SELECTOR = f"{names.MANAGED_BY_LABEL}={names.FIELD_MANAGER},{names.COMPONENT_LABEL}=node"
 """Label selector of the Pods we make; the server filters, so other Pods cost us nothing."""
+
+SERVER_SELECTOR = (
+    f"{names.MANAGED_BY_LABEL}={names.FIELD_MANAGER},{names.COMPONENT_LABEL}=fileserver"
+)
+"""Label selector of the Deployments that run file servers."""
 
 MOUNT_FAILURE_SELECTOR = "involvedObject.kind=Pod,reason=FailedMount"
 """Field selector of the Events by which the kubelet tells of mount errors (design 5)."""
@@ -87,7 +95,7 @@ class Health:
 
 
 class Controller:
-    """Reconciles the jobs and clusters of one namespace, or of all.
+    """Reconciles the jobs, clusters and file servers of one namespace, or of all.
 
     Args:
         store: the API server.
@@ -126,6 +134,15 @@ class Controller:
             cache=self.cache,
             admissions=admissions,
             enqueue=self.queue.add,
+            reporter=reporter,
+            settings=settings,
+            clock=clock,
+        )
+
+        self._file_servers = FileServerReconciler(
+            cache=self.cache,
+            store=store,
+            inbox=self._inbox,
             reporter=reporter,
             settings=settings,
             clock=clock,
@@ -180,6 +197,8 @@ class Controller:
                 self.queue.add(Task("job", *name_of(job)))
         for cluster in self.cache.clusters:
             self.queue.add(Task("cluster", *cluster_key(cluster)))
+        for server in self.cache.file_servers:
+            self.queue.add(Task("fileserver", *name_of(server)))
 
     async def _sync_volumes(self) -> None:
         if self._settings.static_volumes:
@@ -238,6 +257,8 @@ class Controller:
             return await self._clusters.reconcile(key)
         if task.kind == "volume":
             return await self._volumes.reconcile(key)
+        if task.kind == "fileserver":
+            return await self._file_servers.reconcile(key)
         return await self._jobs.reconcile(key)
 
     async def _resync(self) -> None:
@@ -262,6 +283,8 @@ class Controller:
         return self._stopping
 
     def _kinds(self) -> Iterator[tuple[Resource, Table, str, str]]:
+        yield FILE_SERVERS, self.cache.file_servers, "", ""
+        yield DEPLOYMENTS, self.cache.deployments, SERVER_SELECTOR, ""
         yield CLUSTERS, self.cache.clusters, "", ""
         yield JOBS, self.cache.jobs, "", ""
         yield PODS, self.cache.pods, POD_SELECTOR, ""

@@ -11,14 +11,24 @@ from typing import Literal, NamedTuple
 from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.cache import Cache, Key, cluster_key, job_of, name_of
 from batchai_operator.engine.echo import Echo
-from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
+from batchai_operator.engine.ports import (
+    CLUSTERS,
+    DEPLOYMENTS,
+    EVENTS,
+    FILE_SERVERS,
+    JOBS,
+    PODS,
+    Object,
+    Resource,
+)
+from batchai_operator.engine.serveruses import ServerUses, endpoint, names_of
 from batchai_operator.engine.sharedvolumes import ClaimUses
 
 
 class Task(NamedTuple):
     """A key of the work queue."""
 
-    kind: Literal["job", "cluster", "volume"]
+    kind: Literal["job", "cluster", "volume", "fileserver"]
     namespace: str
     name: str
 
@@ -54,6 +64,7 @@ class Inbox:
         self._cluster_of = cluster_of
         self.echo = Echo()
         self.uses = ClaimUses(lambda claim: enqueue(Task("volume", *claim)))
+        self._servers = ServerUses()
 
     def wrote(self, resource: Resource, obj: Object) -> None:
         """Take in the API server's answer to a write of ours."""
@@ -69,6 +80,11 @@ class Inbox:
             self._job(obj)
         elif resource == CLUSTERS:
             self._cluster_object(obj)
+        elif resource == FILE_SERVERS:
+            self._file_server(obj)
+        elif resource == DEPLOYMENTS:
+            if self._cache.deployments.put(obj):
+                self._deployment(obj)
         elif resource == PODS and job_of(obj) is not None and self._cache.pods.put(obj):
             self._pod(obj)
         elif resource == EVENTS:
@@ -83,35 +99,53 @@ class Inbox:
         """Take in that an object does not exist any more."""
         uid = obj["metadata"]["uid"]
         if resource == JOBS:
-            self.uses.drop_job(uid)
-            cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or obj)
-            if self._cache.jobs.drop(uid) and cluster is not None:
-                self._admissions.job_left(uid, cluster)
-                self._enqueue(Task("cluster", *cluster))
-            self._enqueue(Task("job", *name_of(obj)))
+            self._job_gone(obj)
         elif resource == CLUSTERS:
+            self._servers.drop(uid)
             known = self._cache.clusters.by_uid(uid) or obj
             if self._cache.clusters.drop(uid):
                 self._cluster(cluster_key(known))
+        elif resource == FILE_SERVERS:
+            lost = self._cache.file_servers.by_uid(uid)
+            if self._cache.file_servers.drop(uid) and lost is not None:
+                self._wake_users(lost)
+        elif resource == DEPLOYMENTS:
+            if self._cache.deployments.drop(uid):
+                self._deployment(obj)
         elif resource == PODS:
-            for event in self._cache.failures.in_group(uid):
-                self._cache.failures.drop(event["metadata"]["uid"])
-            # The last version tells how it ended, where it is more than an identity.
-            if job_of(obj) is not None:
-                self._cache.pods.put(obj)
-            last = self._cache.pods.by_uid(uid)
-            if last is not None and self._cache.pods.drop(uid):
-                self._cache.bury(last)
-                self._pod(last)
+            self._pod_gone(obj)
         elif resource == EVENTS:
             # An Event that expires takes no fact back, but the next pass need not see it.
             self._cache.failures.drop(uid)
+
+    def _job_gone(self, job: Object) -> None:
+        uid = job["metadata"]["uid"]
+        self.uses.drop_job(uid)
+        self._servers.drop(uid)
+        cluster = self._cluster_of(self._cache.jobs.by_uid(uid) or job)
+        if self._cache.jobs.drop(uid) and cluster is not None:
+            self._admissions.job_left(uid, cluster)
+            self._enqueue(Task("cluster", *cluster))
+        self._enqueue(Task("job", *name_of(job)))
+
+    def _pod_gone(self, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        for event in self._cache.failures.in_group(uid):
+            self._cache.failures.drop(event["metadata"]["uid"])
+        # The last version tells how it ended, where it is more than an identity.
+        if job_of(pod) is not None:
+            self._cache.pods.put(pod)
+        last = self._cache.pods.by_uid(uid)
+        if last is not None and self._cache.pods.drop(uid):
+            self._cache.bury(last)
+            self._pod(last)
 
     def _job(self, job: Object) -> None:
         before = self._cache.jobs.by_uid(job["metadata"]["uid"])
         if not self._cache.jobs.put(job):
             return
         self.uses.see_job(job)
+        self._servers.see(job)
         self._enqueue(Task("job", *name_of(job)))
         clusters = {self._cluster_of(job)}
         if before is not None:
@@ -125,6 +159,7 @@ class Inbox:
         before = self._cache.clusters.by_uid(cluster["metadata"]["uid"])
         if not self._cache.clusters.put(cluster):
             return
+        self._servers.see(cluster)
         key = cluster_key(cluster)
         self._cluster(key)
         generation = cluster["metadata"].get("generation")
@@ -137,6 +172,29 @@ class Inbox:
     def _cluster(self, cluster: Key) -> None:
         self._admissions.touch(cluster)
         self._enqueue(Task("cluster", *cluster))
+
+    def _file_server(self, server: Object) -> None:
+        before = self._cache.file_servers.by_uid(server["metadata"]["uid"])
+        if not self._cache.file_servers.put(server):
+            return
+        self._enqueue(Task("fileserver", *name_of(server)))
+        if endpoint(server) != (endpoint(before) if before else None):
+            self._wake_users(server)
+
+    def _wake_users(self, server: Object) -> None:
+        """Have the jobs without Pods looked at that name a file server, or whose cluster does."""
+        for uid in self._servers.users(names_of(server)):
+            job, cluster = self._cache.jobs.by_uid(uid), self._cache.clusters.by_uid(uid)
+            jobs = self._cache.jobs.in_group(cluster_key(cluster)) if cluster else (job,)
+            for each in jobs:
+                if each is not None and not self._cache.pods_of(each):
+                    self._enqueue(Task("job", *name_of(each)))
+
+    def _deployment(self, deployment: Object) -> None:
+        """Have the file server looked at that owns a Deployment; a label alone proves nothing."""
+        for owner in deployment["metadata"].get("ownerReferences") or ():
+            if owner.get("kind") == FILE_SERVERS.kind:
+                self._enqueue(Task("fileserver", _namespace(deployment), str(owner["name"])))
 
     def _pod(self, pod: Object) -> None:
         namespace, uid = job_of(pod) or ("", "")

@@ -20,6 +20,7 @@ from batchai_operator.engine.keys import cluster_of, is_finished, vm_size_of
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.report import Reporter
+from batchai_operator.engine.serveruses import endpoints
 from batchai_operator.engine.sharedvolumes import SharedVolumes
 from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.admission import nodes_of
@@ -156,6 +157,7 @@ class JobReconciler:
             settings=self._settings,
             now=self._clock(),
             gone=self._cache.gone_of(job),
+            file_servers=endpoints(self._cache, namespace),
         )
 
     async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:

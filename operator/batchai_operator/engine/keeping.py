@@ -50,6 +50,11 @@ def kept_pod(pod: Object) -> Object:
     return kept({**pod, "spec": small, "status": status})
 
 
+def kept_deployment(deployment: Object) -> Object:
+    """Return what is needed of a Deployment: who it is, of which plan, and how far it is."""
+    return kept({name: part for name, part in deployment.items() if name != "spec"})
+
+
 def _each(
     items: list[Mapping[str, Any]] | None, small: Callable[[Mapping[str, Any]], object]
 ) -> list[object]:

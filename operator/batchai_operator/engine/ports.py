@@ -41,7 +41,6 @@ DEPLOYMENTS = Resource("apps/v1", "deployments", "Deployment")
 EVENTS = Resource("v1", "events", "Event")
 NODES = Resource("v1", "nodes", "Node", namespaced=False)
 NAMESPACES = Resource("v1", "namespaces", "Namespace", namespaced=False)
-CLAIMS = Resource("v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 PERSISTENT_VOLUMES = Resource("v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
 

@@ -55,7 +55,11 @@ class Reporter:
                 await self._record(obj, Event("Warning", "StatusRefused", str(error)))
                 raise
             self._inbox.wrote(resource, written)
-            state = status.get("executionState") or status.get("allocationState")
+            state = (
+                status.get("executionState")
+                or status.get("allocationState")
+                or status.get("provisioningState")
+            )
             logger.info(
                 "%s %s/%s: %s%s",
                 resource.kind,

@@ -1,4 +1,4 @@
-"""kopf delivers the watch events of four kinds to the controller, and does nothing else.
+"""kopf delivers the watch events of six kinds to the controller, and does nothing else.
 
 Called by `main` once per process. Only `on.event` handlers: those that detect changes write
 annotations, and `kopf.index` makes starts quadratic (platform guide 3.2, 3.3). A handler takes an
@@ -12,8 +12,21 @@ import kopf
 from typing_extensions import override
 
 from batchai_operator import names
-from batchai_operator.engine.controller import MOUNT_FAILURE_SELECTOR, POD_SELECTOR
-from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS, Object, Resource
+from batchai_operator.engine.controller import (
+    MOUNT_FAILURE_SELECTOR,
+    POD_SELECTOR,
+    SERVER_SELECTOR,
+)
+from batchai_operator.engine.ports import (
+    CLUSTERS,
+    DEPLOYMENTS,
+    EVENTS,
+    FILE_SERVERS,
+    JOBS,
+    PODS,
+    Object,
+    Resource,
+)
 
 Deliver = Callable[[Resource, str | None, Object], None]
 """`Controller.deliver`."""
@@ -51,6 +64,14 @@ def registry(deliver: Deliver, login: Login) -> kopf.OperatorRegistry:
     async def cluster(event: kopf.RawEvent, **_: object) -> None:
         deliver(CLUSTERS, event["type"], dict(event["object"]))
 
+    @kopf.on.event(names.GROUP, names.VERSION, names.FILE_SERVER_PLURAL, registry=handlers)
+    async def file_server(event: kopf.RawEvent, **_: object) -> None:
+        deliver(FILE_SERVERS, event["type"], dict(event["object"]))
+
+    @kopf.on.event("apps", "v1", "deployments", registry=handlers)
+    async def deployment(event: kopf.RawEvent, **_: object) -> None:
+        deliver(DEPLOYMENTS, event["type"], dict(event["object"]))
+
     @kopf.on.event("", "v1", "pods", registry=handlers)
     async def pod(event: kopf.RawEvent, **_: object) -> None:
         deliver(PODS, event["type"], dict(event["object"]))
@@ -83,6 +104,7 @@ def settings() -> kopf.OperatorSettings:
     """Return kopf's settings: server-side selectors, no scanning, no posting, no patience."""
     chosen = kopf.OperatorSettings()
     chosen.watching.label_selectors["v1", "pods"] = POD_SELECTOR
+    chosen.watching.label_selectors["apps", "v1", "deployments"] = SERVER_SELECTOR
     chosen.watching.field_selectors["v1", "events"] = MOUNT_FAILURE_SELECTOR
     # Pages, so that the list of a big cluster is never in memory as a whole.
     chosen.watching.chunk_size = 100

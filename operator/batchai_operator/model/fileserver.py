@@ -1,4 +1,4 @@
-"""The spec and status of a BatchAIFileServer: the service's file server (spec 2.11), and where it is.
+"""The spec and status of a BatchAIFileServer: the service's file server (spec 2.11) and its place.
 
 Used by the planner, the command line and the generator. Virtual machine, disks and network of the
 service's own server are kept, so that old files paste in; of them only the disks' size counts.
@@ -75,7 +75,9 @@ class NfsEndpoint(Model):
 
 
 class FileServerStorage(Model):
-    """Where an NFS server that the operator runs keeps its files: a claim, or a new one."""
+    """Where an NFS server that the operator runs keeps its files: a claim, or a new one. The file
+    system must know file handles, as ext4, XFS and NFS do and FUSE does not.
+    """
 
     claim_name: ObjectName | None = None
     """PersistentVolumeClaim of the namespace. It stays when the file server is deleted."""

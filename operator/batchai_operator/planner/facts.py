@@ -159,3 +159,26 @@ class ClusterFacts:
     jobs: tuple[Object, ...]
     settings: Settings
     now: datetime
+
+
+@dataclass(frozen=True)
+class FileServerFacts:
+    """All that the plan of a file server depends on; what runs it is None when it is not there.
+
+    Attributes:
+        server: the BatchAIFileServer.
+        claim: the claim that holds its files.
+        service: the Service before its Pod.
+        deployment: the Deployment of its Pod.
+        settings: of the operator.
+        now: the time.
+        refusal: why the API server has just refused what the plan would make; empty otherwise.
+    """
+
+    server: Object
+    claim: Object | None
+    service: Object | None
+    deployment: Object | None
+    settings: Settings
+    now: datetime
+    refusal: str = ""

@@ -64,3 +64,22 @@ class ClusterPlan:
     status: Object | None = None
     events: tuple[Event, ...] = ()
     requeue_after: float | None = None
+
+
+@dataclass(frozen=True)
+class FileServerPlan:
+    """What to do about a file server now.
+
+    Attributes:
+        create: claim and Service, made once and never changed.
+        apply: the Deployment, when it is absent or another.
+        status: the complete new status; None when it stays as it is.
+        events: to be told after the status is written.
+        requeue_after: seconds after which to look again although nothing happens; None = never.
+    """
+
+    create: tuple[Object, ...] = ()
+    apply: tuple[Object, ...] = ()
+    status: Object | None = None
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None

@@ -1,4 +1,4 @@
-"""Reads the specs of jobs and clusters, each version once.
+"""Reads the specs of jobs, clusters and file servers, each version once.
 
 Used wherever the planner needs a spec. A pass asks several times, a cluster is asked about by every
 one of its jobs, and reading costs more than most decisions. What is remembered is compared with
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from batchai_operator.model.base import Model
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.fileserver import FileServerSpec
 from batchai_operator.model.job import JobSpec
 
 S = TypeVar("S", bound=Model)
@@ -38,6 +39,7 @@ class _Reader(Generic[S]):
 
 
 _JOBS, _CLUSTERS = _Reader(JobSpec), _Reader(ClusterSpec)
+_FILE_SERVERS = _Reader(FileServerSpec)
 
 
 def job_spec(job: Mapping[str, Any]) -> JobSpec:
@@ -56,3 +58,12 @@ def cluster_spec(cluster: Mapping[str, Any]) -> ClusterSpec:
         pydantic.ValidationError: it is not one.
     """
     return _CLUSTERS.read(cluster)
+
+
+def file_server_spec(server: Mapping[str, Any]) -> FileServerSpec:
+    """Return the spec of a BatchAIFileServer.
+
+    Raises:
+        pydantic.ValidationError: it is not one.
+    """
+    return _FILE_SERVERS.read(server)

@@ -1,7 +1,8 @@
 #!/bin/sh
-# First process of a file server's container: version 3 of NFS asks rpcbind for the server's ports.
+# First process of a file server's container.
 set -eu
 mkdir -p /run/ganesha/recovery /run/rpcbind
+# nfs-ganesha does not begin without it. It answers on its local socket only.
 rpcbind -w
 # The claim's folder is root's; jobs of any user write below it, as on the service's file servers.
 chmod 0777 /export

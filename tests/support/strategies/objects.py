@@ -136,6 +136,10 @@ def _own_paths(volumes: Spec) -> None:
             if item["relativeMountPath"] in taken:
                 item["relativeMountPath"] = f"own{len(taken)}"
             taken.add(item["relativeMountPath"])
+            if "mountCommand" in item:
+                item["mountCommand"] = "mount -t nfs nas:/data"
+            if "server" in item:
+                item["server"] = f"{item['accountName']}.blob.core.windows.net"
             if "azureFileUrl" in item and "accountName" in item:
                 item["accountName"] = item["azureFileUrl"].split("/")[2].split(".")[0].lower()
 
@@ -152,6 +156,9 @@ def _one_scale(scale: Spec) -> None:
 
 def _one_source(value: Spec) -> None:
     """Keep one of several ways to name a secret, and add one where it is needed."""
+    ways = ("accountKeySecretReference", "secretRef", "workloadIdentity", "managedIdentity")
+    for way in [way for way in ways if way in value][1:]:
+        del value[way]
     for vault, ref in (
         ("accountKeySecretReference", "secretRef"),
         ("passwordSecretReference", "secretRef"),
@@ -173,9 +180,15 @@ def _one_source(value: Spec) -> None:
 
 
 def _only_what_is_built(spec: Spec, kind: str) -> None:
-    volumes = spec if kind == "job" else spec.get("nodeSetup", {})
-    for name in ("fileServers", "unmanagedFileSystems"):
-        volumes.get("mountVolumes", {}).pop(name, None)
+    volumes = (spec if kind == "job" else spec.get("nodeSetup", {})).get("mountVolumes", {})
+    # These are waited for; the rest of them is as other volumes.
+    volumes.pop("fileServers", None)
+    for item in volumes.get("unmanagedFileSystems", ()):
+        item["mountCommand"] = "mount -t nfs nas:/data -o ro"
+        item.pop("credentials", None)
+    for item in volumes.get("azureBlobFileSystems", ()):
+        if item.get("protocol") == "nfs":
+            item.pop("mountOptions", None)
     if kind == "job":
         spec["cluster"] = {"id": "c"}
         spec["nodeCount"] = min(spec["nodeCount"], 3)
@@ -191,6 +204,7 @@ def _without_vaults(value: Any) -> None:
         if value.pop("valueSecretReference", None):
             value["secretKeyRef"] = {"name": "a", "key": "b"}
         value.pop("accountKeySecretReference", None)
+        value.pop("managedIdentity", None)
         if value.pop("passwordSecretReference", None) or "username" in value:
             value["secretRef"] = {"name": "a"}
         for child in value.values():

@@ -122,7 +122,11 @@ def test_the_network_policy_is_opt_in(render):
 
 def test_crds_stay_when_the_release_goes(render):
     crds = {name: thing for (kind, name), thing in render().items() if kind.startswith("CustomRes")}
-    assert set(crds) == {"batchaijobs.batchai.dev", "batchaiclusters.batchai.dev"}
+    assert set(crds) == {
+        "batchaijobs.batchai.dev",
+        "batchaiclusters.batchai.dev",
+        "batchaifileservers.batchai.dev",
+    }
     for crd in crds.values():
         assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     without = render("crds.install=false")

@@ -4,7 +4,7 @@ from typing import Any
 
 NAME = "bai-batchai-operator"
 VOLUMES = {("", "persistentvolumes", verb) for verb in ("get", "list", "create", "delete")} | {
-    ("", "persistentvolumeclaims", verb) for verb in ("get", "create", "delete")
+    ("", "persistentvolumeclaims", "delete")
 }
 """What PersistentVolumes that jobs share take; cluster-wide, or not at all."""
 
@@ -23,18 +23,20 @@ def test_the_operator_can_do_this_and_nothing_else(render):
     granted = rights(render()["ClusterRole", NAME]["rules"])
     ours = {
         ("batchai.dev", plural, verb)
-        for plural in ("batchaijobs", "batchaiclusters")
+        for plural in ("batchaijobs", "batchaiclusters", "batchaifileservers")
         for verb in ("list", "watch")
     }
     status = {
         ("batchai.dev", f"{plural}/status", "update")
-        for plural in ("batchaijobs", "batchaiclusters")
+        for plural in ("batchaijobs", "batchaiclusters", "batchaifileservers")
     }
     pods = {("", "pods", verb) for verb in ("get", "list", "watch", "create", "delete")}
     events = {("", "events", verb) for verb in ("create", "patch", "get", "list", "watch")}
     once = {("", kind, verb) for kind in ("services", "secrets") for verb in ("get", "create")}
     rest = {("", "namespaces", "get"), ("", "nodes", "list")}
-    assert granted == ours | status | pods | events | once | rest | VOLUMES
+    servers = {("apps", "deployments", verb) for verb in ("list", "watch", "create", "patch")}
+    servers |= {("", "persistentvolumeclaims", verb) for verb in ("get", "create")}
+    assert granted == ours | status | pods | events | once | rest | servers | VOLUMES
 
 
 def test_without_static_volumes_there_is_no_right_to_them(render):

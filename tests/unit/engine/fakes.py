@@ -143,8 +143,8 @@ class FakeStore:
     async def patch(self, *_: object, **__: object) -> Object:
         raise AssertionError("the engine patches nothing")
 
-    async def apply(self, *_: object, **__: object) -> Object:
-        raise AssertionError("nothing is applied yet")
+    async def apply(self, resource: Resource, body: Object) -> Object:
+        return await self._write("apply", resource, body, lambda: self.put(resource, body))
 
     async def replace_status(self, resource: Resource, obj: Object, status: Object) -> Object:
         def effect() -> Object:

@@ -1,9 +1,22 @@
 """Claims that jobs share: made once, kept while a job is left, removed whatever breaks."""
 
+import asyncio
+from contextlib import suppress
+from typing import Any
+from unittest.mock import patch
+
 import pytest
 
-from batchai_operator.engine.ports import CLAIMS, JOBS, PERSISTENT_VOLUMES, SECRETS
+from batchai_operator.engine.ports import (
+    CLAIMS,
+    JOBS,
+    PERSISTENT_VOLUMES,
+    PODS,
+    SECRETS,
+    Resource,
+)
 from batchai_operator.engine.sharedvolumes import ClaimUses
+from batchai_operator.errors import ConflictError
 from unit.engine.world import World
 
 SHARE = {"azureFileUrl": "https://acct.file.core.windows.net/data", "relativeMountPath": "data"}
@@ -135,9 +148,52 @@ async def test_a_claim_whose_status_was_never_written_counts_by_the_pods() -> No
     world.store.watchers = []
     world.store.put(JOBS, {**job, "status": {}})
     await world.restart()
+    (name,), _ = names(world)
+    # Before the job itself is looked at, which would write its status.
+    await world.controller._volumes.reconcile(("ns", name))
+    assert not world.store.one(CLAIMS, name)["metadata"].get("deletionTimestamp")
     await world.settle()
-    assert not world.store.all(CLAIMS)[0]["metadata"].get("deletionTimestamp")
     assert world.status("a")["volumeClaims"]
+
+
+async def test_a_claim_that_is_used_again_is_left_alone() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.live("a")
+    (name,), _ = names(world)
+    for pod in world.pods():
+        world.store.remove(PODS, pod["metadata"]["name"])
+    await world.controller._volumes.reconcile(("ns", name))
+    assert names(world) == ([name], [name])
+
+
+async def test_no_claim_is_removed_between_a_jobs_look_and_its_pods() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.live("a")
+    delete = world.store.delete
+
+    async def come() -> None:
+        with suppress(ConflictError):
+            await world.controller._jobs.reconcile(("ns", "b"))
+
+    async def slow(resource: Resource, *words: Any, **named: Any) -> Any:
+        if resource == CLAIMS:
+            # On its way to the API server while another job comes.
+            world.job("b", **VOLUMES)
+            group.create_task(come())
+            for _step in range(200):
+                await asyncio.sleep(0)
+        return await delete(resource, *words, **named)
+
+    async with asyncio.TaskGroup() as group:
+        with patch.object(world.store, "delete", slow):
+            world.store.remove(JOBS, "a")
+            await world.settle()
+    await world.settle()
+    (claim,) = world.store.all(CLAIMS)
+    assert not claim["metadata"].get("deletionTimestamp")
+    assert len(world.pods("b")) == 1
 
 
 async def test_a_new_job_waits_for_the_end_of_a_claim_and_makes_it_anew() -> None:

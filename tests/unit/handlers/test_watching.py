@@ -1,11 +1,18 @@
-"""kopf's side: four event handlers that deliver, none that writes, and selectors for the server."""
+"""kopf's side: six event handlers that deliver, none that writes, and selectors for the server."""
 
 import kopf
 import pytest
 from kopf._cogs.structs.references import Resource as KopfResource
 
 from batchai_operator import names
-from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, PODS
+from batchai_operator.engine.ports import (
+    CLUSTERS,
+    DEPLOYMENTS,
+    EVENTS,
+    FILE_SERVERS,
+    JOBS,
+    PODS,
+)
 from batchai_operator.handlers import watching
 
 
@@ -18,7 +25,11 @@ async def _login():
     return kopf.ConnectionInfo(server="https://example.invalid")
 
 
-@pytest.mark.parametrize("resource", [JOBS, CLUSTERS, PODS, EVENTS], ids=lambda r: r.plural)
+@pytest.mark.parametrize(
+    "resource",
+    [JOBS, CLUSTERS, FILE_SERVERS, DEPLOYMENTS, PODS, EVENTS],
+    ids=lambda r: r.plural,
+)
 async def test_each_kind_is_delivered_as_what_it_is(resource):
     got = []
     registry = watching.registry(lambda *delivered: got.append(delivered), _login)
@@ -38,7 +49,7 @@ async def test_each_kind_is_delivered_as_what_it_is(resource):
 
 def test_nothing_detects_changes_indexes_or_needs_finalizers():
     registry = watching.registry(lambda *_: None, _login)
-    assert len(registry._watching.get_all_handlers()) == 4
+    assert len(registry._watching.get_all_handlers()) == 6
     for kind in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert not kind.get_all_handlers()
 
@@ -49,7 +60,10 @@ def test_the_server_filters_pods_and_events_and_nothing_else_is_watched():
     events = settings.watching.field_selectors.collect(_kopf_resource(EVENTS))
     assert list(pods) == [watching.POD_SELECTOR]
     assert list(events) == ["involvedObject.kind=Pod,reason=FailedMount"]
-    assert not list(settings.watching.label_selectors.collect(_kopf_resource(JOBS)))
+    deployments = settings.watching.label_selectors.collect(_kopf_resource(DEPLOYMENTS))
+    assert list(deployments) == [watching.SERVER_SELECTOR]
+    for ours in (JOBS, FILE_SERVERS):
+        assert not list(settings.watching.label_selectors.collect(_kopf_resource(ours)))
     assert settings.scanning.disabled
     assert not settings.posting.enabled
 

@@ -63,7 +63,7 @@ def test_nothing_on_a_secrets_field_could_print_it(kind: Kind) -> None:
         elif path.rsplit(".", maxsplit=1)[-1] in REFUSED:
             # The one field of such a name that holds no secret.
             assert path.endswith("environmentVariables[].value") or ".tolerations[]" in path, path
-    assert found >= 4
+    assert found >= (1 if kind.kind == "BatchAIFileServer" else 4)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)

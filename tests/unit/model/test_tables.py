@@ -4,10 +4,15 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.model.fileserver import FileServerSpec
 from batchai_operator.model.job import JobSpec
 from support.crd_tables import SECRET, Case, bad_cases, good_cases
 
-MODELS: dict[str, type[BaseModel]] = {"job": JobSpec, "cluster": ClusterSpec}
+MODELS: dict[str, type[BaseModel]] = {
+    "job": JobSpec,
+    "cluster": ClusterSpec,
+    "fileserver": FileServerSpec,
+}
 
 
 @pytest.mark.parametrize("case", good_cases(), ids=str)

@@ -1,0 +1,96 @@
+"""Where the file servers are, and which jobs and clusters name which of them.
+
+Kept by the inbox, which wakes those that wait when a file server gets an address; asked by the job
+reconciler. It reads raw objects and validates nothing: what makes no sense names nobody. Look-ups
+cost what they return.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from batchai_operator.engine.cache import Cache, Key
+from batchai_operator.engine.ports import Object
+from batchai_operator.planner.fileservers import FileServerEndpoint, FileServers, named_server
+
+
+class ServerUses:
+    """Which objects name which file servers, by namespace and name of the file server."""
+
+    def __init__(self) -> None:
+        self._users: dict[Key, set[str]] = {}
+        self._named: dict[str, frozenset[Key]] = {}
+
+    def see(self, obj: Object) -> None:
+        """Note the file servers that a job or cluster names."""
+        metadata = obj["metadata"]
+        uid, namespace = metadata["uid"], metadata.get("namespace", "")
+        now = frozenset((namespace, name) for name in _named_by(obj))
+        before = self._named.get(uid, frozenset())
+        for key in before - now:
+            self._forget(key, uid)
+        for key in now - before:
+            self._users.setdefault(key, set()).add(uid)
+        if now:
+            self._named[uid] = now
+        else:
+            self._named.pop(uid, None)
+
+    def drop(self, uid: str) -> None:
+        """Forget an object that does not exist any more."""
+        for key in self._named.pop(uid, frozenset()):
+            self._forget(key, uid)
+
+    def users(self, keys: Iterable[Key]) -> set[str]:
+        """Return the uids of the objects that name a file server by one of its names."""
+        return set().union(*(self._users.get(key, ()) for key in keys))
+
+    def _forget(self, key: Key, uid: str) -> None:
+        users = self._users.get(key, set())
+        users.discard(uid)
+        if not users:
+            self._users.pop(key, None)
+
+
+def names_of(server: Object) -> tuple[Key, ...]:
+    """Return the names by which jobs may call a file server: its object's and its Batch AI name."""
+    metadata = server["metadata"]
+    namespace = metadata.get("namespace", "")
+    called = str((server.get("spec") or {}).get("name") or metadata["name"]).lower()
+    return tuple({(namespace, metadata["name"]): None, (namespace, called): None})
+
+
+def endpoint(server: Object) -> FileServerEndpoint | None:
+    """Return where a file server is, None until it has been ready once.
+
+    One that is away for a moment keeps its address: mounts of it wait, and so do new ones.
+    """
+    status = server.get("status") or {}
+    where = status.get("mountSettings") or {}
+    address, path = where.get("fileServerInternalIP"), where.get("mountPoint")
+    if status.get("provisioningState") != "succeeded" or not address or not path:
+        return None
+    return FileServerEndpoint(str(address), str(path))
+
+
+def endpoints(cache: Cache, namespace: str) -> FileServers:
+    """Return where the file servers of a namespace are, by each of their names."""
+    found: dict[str, FileServerEndpoint] = {}
+    for server in cache.file_servers.in_group(namespace):
+        where = endpoint(server)
+        if where is not None and not server["metadata"].get("deletionTimestamp"):
+            for _, name in reversed(names_of(server)):
+                # The name of an object wins over what another is called.
+                if name == server["metadata"]["name"]:
+                    found[name] = where
+                else:
+                    found.setdefault(name, where)
+    return found
+
+
+def _named_by(obj: Object) -> Iterator[str]:
+    spec = obj.get("spec") or {}
+    for part in (spec, spec.get("nodeSetup") or {}):
+        volumes = (part.get("mountVolumes") or {}) if isinstance(part, dict) else {}
+        for volume in volumes.get("fileServers") or ():
+            reference = (volume.get("fileServer") or {}).get("id")
+            if isinstance(reference, str):
+                yield named_server(reference)

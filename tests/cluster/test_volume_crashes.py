@@ -1,0 +1,75 @@
+"""The operator is killed right after each write of jobs with claims, which come and go as ever.
+
+Like test_crash_at_every_write.py, for the writes that only PersistentVolumes cost (ADR 0006): two
+for a volume that is made, two for one that goes. The last kill leaves a PersistentVolume without a
+claim, and an operator that knows nothing of it.
+"""
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from support.api import Raw
+from support.crash_ground import Ground, Run
+from support.objects import a_cluster, a_job
+from support.waiting import wait_until
+
+AT_A_TIME = 3
+JOBS = ("a", "b")
+
+
+def volumes_of(run: Run) -> list[Raw]:
+    """Return the PersistentVolumes for the run's namespace."""
+    found = run.scene.api.list("persistentvolumes", "")
+    mine = run.scene.namespace
+    return [one for one in found if (one["spec"].get("claimRef") or {}).get("namespace") == mine]
+
+
+def play(run: Run) -> None:
+    """Two jobs share a claim; both end and go."""
+    api, namespace = run.scene.api, run.scene.namespace
+    run.scene.submit(a_cluster("d2", namespace))
+    for name in JOBS:
+        kubernetes = {"volumeMode": "PersistentVolume"}
+        run.scene.submit(a_job(name, namespace, "echo alive", kubernetes=kubernetes))
+    for name in JOBS:
+        run.scene.succeed(name, 300)
+        assert len(run.scene.pods(name)) == 1
+        assert run.scene.status(name)["volumeClaims"]
+    assert len(volumes_of(run)) == 1
+    for name in JOBS:
+        api.delete("batchaijobs", name, namespace)
+    wait_until(
+        lambda: not volumes_of(run) and not api.list("persistentvolumeclaims", namespace),
+        300,
+        "the claim and its volume to be gone",
+        lambda: f"{volumes_of(run)}\n{run.explain()}",
+    )
+
+
+def killed(ground: Ground, number: int) -> str:
+    """Play with a kill after write `number` (0: none); return what is wrong, and the last write."""
+    with ground.run(f"volume{number}") as run:
+        run.proxy.kill_after(number, run.operator.kill)
+        try:
+            play(run)
+        except AssertionError as error:
+            return f"killed after {number}: {error}\n{run.explain()}"
+        was_killed = 0 < number <= len(run.proxy.writes)
+        if run.operator.exits != [-signal.SIGKILL] * was_killed:
+            return f"killed after {number}: ended with {run.operator.exits}\n{run.explain()}"
+        if number == 0:
+            return f"writes {[str(write) for write in run.proxy.writes]}"
+    return ""
+
+
+def test_killed_after_every_write(ground: Ground, tell: Callable[[object], None]) -> None:
+    undisturbed = killed(ground, 0)
+    assert undisturbed.startswith("writes "), undisturbed
+    tell(f"\n{undisturbed}")
+    total = undisturbed.count("', '") + 1
+    assert "persistentvolumeclaims" in undisturbed
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        problems = list(pool.map(partial(killed, ground), range(1, total + 1)))
+    assert not any(problems), "\n".join(filter(None, problems))
