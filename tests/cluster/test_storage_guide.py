@@ -12,6 +12,7 @@ import yaml
 
 from batchai_devcluster.paths import REPOSITORY, Paths
 from support.command import devcluster
+from support.disks import make_disk, remove_disk
 from support.explaining import explain
 from support.objects import ACCOUNT
 from support.scene import Scene
@@ -61,6 +62,7 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
     scene.api.delete("secrets", f"azure-storage-account-{ACCOUNT}-secret", scene.namespace)
     scene.api.delete("batchaiclusters", "d2", scene.namespace)
     devcluster("storage", "share", "create", "scripts")
+    make_disk(scene.api, scene.namespace, paths.storage)
     access = yaml.safe_load(kubeconfig.read_text())
     for context in access["contexts"]:
         context["context"]["namespace"] = scene.namespace
@@ -79,6 +81,7 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
     made = Shell(tmp_path / "work", environment)
     yield made
     made.close()
+    remove_disk(scene.api, scene.namespace)
     devcluster("storage", "rm", "share/scripts/guide")
     devcluster("storage", "rm", "container/data/guide")
 
