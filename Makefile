@@ -89,6 +89,7 @@ test-cluster: ## Tests against the real cluster, which is started and stopped if
 crash: ## Kill the operator after each of its API writes, take its API server away (10 minutes)
 	@echo "The operator is killed about 40 times; this takes about 10 minutes on 2 cores."
 	@$(WITH_VENV); python -m pytest --full tests/cluster/test_crash_at_every_write.py \
+	  tests/cluster/test_volume_crashes.py \
 	  tests/cluster/test_api_trouble.py tests/cluster/test_takeover.py $(PYTEST_ARGS)
 
 .PHONY: bytes

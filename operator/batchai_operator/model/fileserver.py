@@ -75,8 +75,9 @@ class NfsEndpoint(Model):
 
 
 class FileServerStorage(Model):
-    """Where an NFS server that the operator runs keeps its files: a claim, or a new one. The file
-    system must know file handles, as ext4, XFS and NFS do and FUSE does not.
+    """Where an NFS server that the operator runs keeps its files: a claim, or a new one.
+
+    The file system must know file handles, as ext4, XFS and NFS do and FUSE does not.
     """
 
     claim_name: ObjectName | None = None
