@@ -75,10 +75,18 @@ class ReaderPod:
         return source
 
     async def close(self) -> None:
-        """Remove the reader Pod, if one was made."""
+        """Remove the reader Pod, if one was made; a kill that comes meanwhile has to wait."""
         made, self.made = self.made, None
         if made is None:
             return
+        removing = asyncio.ensure_future(self._remove(made))
+        try:
+            await asyncio.shield(removing)
+        except asyncio.CancelledError:
+            await removing
+            raise
+
+    async def _remove(self, made: Source) -> None:
         with suppress(NotFoundError, ConflictError):
             await self._store.delete(PODS, made.pod, made.namespace, uid=made.uid, grace_seconds=0)
 

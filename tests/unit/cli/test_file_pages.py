@@ -173,3 +173,29 @@ def test_files_of_a_setup_task(kube, batchai):
     thing["spec"]["nodeSetup"]["setupTask"]["stdOutErrPathPrefix"] = "/elsewhere"
     refused = batchai("cluster file list -c nc6")
     assert (refused.exit_code, "supported only" in refused.stderr) == (1, True)
+
+
+def test_a_reader_that_is_killed_is_replaced_by_another(kube, batchai):
+    """In the middle of a frame; and the API server is away for a moment, too."""
+    thing = kube.add("batchaijobs", job("hello", "succeeded"))
+    kube.on_create = _run
+    text, offsets = b"0123456789" * 1000, []
+    away = iter([False, False, True, False, False])
+
+    def program(name, command):
+        offsets.append(int(command[command.index("--offset") + 1]))
+        if len(offsets) == 1:
+            del kube.objects["pods", "team", name]
+            return [text[:4321], 137], ""
+        assert command[command.index("--seen") + 1]
+        return [text[offsets[-1] :], 0], ""
+
+    def look(found):
+        if found is thing and next(away, False):
+            raise UnavailableError("the API server is away")
+
+    kube.program, kube.on_get = program, look
+    done = batchai("job file stream -j hello -f model")
+    assert (done.exit_code, done.stdout_bytes) == (0, text)
+    assert offsets == [0, 4321]
+    assert kube.writes == [("create", "pods"), ("create", "pods"), ("delete", "pods")]
