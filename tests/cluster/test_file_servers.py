@@ -15,6 +15,7 @@ import pytest
 
 from batchai_devcluster.paths import Paths
 from support.api import Raw
+from support.disks import make_disk, remove_disk
 from support.kubectl import Kubectl
 from support.objects import a_job
 from support.scene import Scene
@@ -53,39 +54,8 @@ def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
 @pytest.fixture(scope="module")
 def claim(scene: Scene, paths: Paths) -> Iterator[str]:
     """A claim on a folder of one node."""
-    name, namespace = f"disk-{scene.namespace}", scene.namespace
-    node = scene.api.list("nodes")[0]["metadata"]["name"]
-    size = {"storage": "1Gi"}
-    term = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": size,
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "",
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {"namespace": namespace, "name": "disk"},
-            "hostPath": {"path": str(paths.storage / name), "type": "DirectoryOrCreate"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [term]}]}},
-        },
-    }
-    wanted = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "disk", "namespace": namespace},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "",
-            "volumeName": name,
-            "resources": {"requests": size},
-        },
-    }
-    scene.api.create("persistentvolumes", volume)
-    scene.api.create("persistentvolumeclaims", wanted)
-    yield "disk"
-    scene.api.delete("persistentvolumes", name)
+    yield make_disk(scene.api, scene.namespace, paths.storage)
+    remove_disk(scene.api, scene.namespace)
 
 
 def on_server(name: str, namespace: str, server: str, command: str) -> Raw:

@@ -56,14 +56,14 @@ def test_a_recipe_as_it_is(kube, batchai, name):
     spec = JobSpec.model_validate(job["spec"])
     root = job_root(job, spec)
     mounts = plan_volumes(spec, None, root, SETTINGS).mounts
-    paths = job_paths(job, spec, "the/segment", mounts)
+    paths = job_paths(job, spec, "a/segment", mounts)
     volumes, outputs = EXPECTED[name]
     assert [(mount.path, mount.kind) for mount in mounts] == [
         (f"{root}/mounts/{path}", kind) for path, kind in volumes
     ]
     assert {mount.account for mount in mounts} == {"acct"}
     assert {mount.secret for mount in mounts} == {"azure-storage-account-acct-secret"}
-    logs = f"{root}/mounts/logs/the/segment"
+    logs = f"{root}/mounts/logs/a/segment"
     assert paths.stdouterr.path == f"{logs}/stdouterr"
     assert {output.id: output.path for output in paths.outputs} == {
         id_: f"{logs}/{tail}" for id_, tail in outputs.items()
