@@ -13,7 +13,7 @@ from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
-from batchai_operator.engine.volumefiles import VolumeFiles
+from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import NotFoundError
 from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.setupfiles import setup_folder
@@ -65,7 +65,8 @@ async def _pages(
     folder = setup_folder(cluster, spec, settings)
     if folder is None:
         return
-    where = volume_folder(None, spec, folder, settings)
+    place = await known_place(kube, namespace)
+    where = volume_folder(None, spec, folder, settings, place=place)
     straight = Straight(kube, session.open_container, say, minutes)
     async with VolumeFiles(kube, namespace, where, say, straight) as files:
         try:

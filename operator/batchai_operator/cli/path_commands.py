@@ -29,7 +29,7 @@ from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
-from batchai_operator.engine.volumefiles import VolumeFiles
+from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
@@ -120,7 +120,8 @@ async def _files(
     }
     accounts |= {each["accountName"] for each in (volumes or {}).get("azureBlobFileSystems") or []}
     settings = await known_settings(kube, namespace, Settings(), sorted(accounts))
-    folder = volume_folder(volumes, setup, path, settings, volume=where["volume"])
+    place = await known_place(kube, namespace)
+    folder = volume_folder(volumes, setup, path, settings, volume=where["volume"], place=place)
     straight = Straight(kube, session.open_container, say, minutes)
     return VolumeFiles(kube, namespace, folder, say, straight)
 

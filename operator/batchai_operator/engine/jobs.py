@@ -157,7 +157,7 @@ class JobReconciler:
             settings=self._settings,
             now=self._clock(),
             gone=self._cache.gone_of(job),
-            file_servers=endpoints(self._cache, namespace),
+            file_servers=endpoints(self._cache.file_servers.in_group(namespace)),
         )
 
     async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:

@@ -7,7 +7,7 @@ cost what they return.
 
 from collections.abc import Iterable, Iterator
 
-from batchai_operator.engine.cache import Cache, Key
+from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
 from batchai_operator.planner.fileservers import FileServerEndpoint, FileServers, named_server
 
@@ -71,10 +71,10 @@ def endpoint(server: Object) -> FileServerEndpoint | None:
     return FileServerEndpoint(str(address), str(path))
 
 
-def endpoints(cache: Cache, namespace: str) -> FileServers:
+def endpoints(servers: Iterable[Object]) -> FileServers:
     """Return where the file servers of a namespace are, by each of their names."""
     found: dict[str, FileServerEndpoint] = {}
-    for server in cache.file_servers.in_group(namespace):
+    for server in servers:
         where = endpoint(server)
         if where is not None and not server["metadata"].get("deletionTimestamp"):
             for _, name in reversed(names_of(server)):

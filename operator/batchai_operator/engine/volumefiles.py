@@ -8,13 +8,24 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 from batchai_operator.engine.blobfiles import BlobFolder
-from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, Cluster, ObjectStore
 from batchai_operator.engine.progress import Progress
 from batchai_operator.engine.readerpods import ReaderPod, Source
 from batchai_operator.engine.reading import Reading
+from batchai_operator.engine.serveruses import endpoints
 from batchai_operator.engine.straight import Straight
-from batchai_operator.errors import ForbiddenError
+from batchai_operator.errors import ForbiddenError, InvalidSpecError, NotFoundError
+from batchai_operator.planner.forms import Place
 from batchai_operator.planner.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
+
+
+async def known_place(store: ObjectStore, namespace: str) -> Place:
+    """Return a namespace with its file servers; with none of them for who may not see them."""
+    try:
+        servers = await store.list(FILE_SERVERS, namespace)
+    except (ForbiddenError, NotFoundError):
+        return Place(namespace)
+    return Place(namespace, endpoints(servers))
 
 
 class VolumeFiles:
@@ -74,6 +85,7 @@ class VolumeOrigin:
         straight: Straight,
     ) -> None:
         self._namespace, self._folder = namespace, folder
+        self._store = kube
         self._reader = ReaderPod(kube, announce)
         self.straight = straight
 
@@ -86,11 +98,30 @@ class VolumeOrigin:
         if self._reader.made is not None:
             return self._reader.made
         folder, settings = self._folder, self._folder.settings
+        await self._check_claim()
         try:
             return await self._reader.make(volume_reader(folder, self._namespace, settings))
         except ForbiddenError:
             body = volume_reader(folder, self._namespace, settings, is_root=False)
             return await self._reader.make(body)
+
+    async def _check_claim(self) -> None:
+        """Refuse a volume that only the operator can mount, while it is mounted for no job.
+
+        Raises:
+            InvalidSpecError: there is no claim for it.
+        """
+        mount = self._folder.mount
+        if not mount.claim:
+            return
+        try:
+            await self._store.get(CLAIMS, mount.claim, self._namespace)
+        except NotFoundError as error:
+            raise InvalidSpecError(
+                f"{mount.source} is mounted by a claim of the operator's, which is there while a "
+                f"job of namespace {self._namespace} has this volume, and there is no such job: "
+                "create one with the same volume, then repeat this."
+            ) from error
 
     async def folder(self, directory_id: str) -> BlobFolder | None:  # noqa: ARG002 (the only one)
         """Return the folder in storage itself, if the caller may have it."""

@@ -11,6 +11,7 @@ from batchai_operator import names
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import identity
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.forms import Place
 from batchai_operator.planner.volumes import plan_volumes
 from batchai_operator.settings import Settings
 
@@ -39,7 +40,7 @@ def transfer_pod(volume: dict[str, Any], namespace: str, settings: Settings) -> 
         pydantic.ValidationError: the volume makes no sense.
     """
     spec = _spec(volume)
-    volumes = plan_volumes(spec, None, "", settings)
+    volumes = plan_volumes(spec, None, "", settings, Place(namespace))
     (mount,) = volumes.mounts
     context = identity.pod_security(spec)
     return {

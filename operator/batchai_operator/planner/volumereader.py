@@ -21,6 +21,7 @@ from batchai_operator.model.job import JobSpec
 from batchai_operator.planner import identity
 from batchai_operator.planner.blobplaces import BlobPlace, folder_place
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.forms import Place
 from batchai_operator.planner.launch import doubled
 from batchai_operator.planner.reader import DEADLINE_SECONDS, READER_RESOURCES
 from batchai_operator.planner.volumes import Mount, Volumes, plan_volumes
@@ -74,6 +75,7 @@ def volume_folder(
     settings: Settings,
     *,
     volume: str | None = None,
+    place: Place | None = None,
 ) -> VolumeFolder:
     """Return a folder of one of some volumes.
 
@@ -84,12 +86,13 @@ def volume_folder(
             relativeMountPath, as in a job.
         settings: of the operator, as far as they are known.
         volume: relativeMountPath of the volume; None when there is one only or the path tells.
+        place: the namespace and its file servers.
 
     Raises:
-        InvalidSpecError: no such volume, or the path leaves it.
+        InvalidSpecError: no such volume, its file server is not ready, or the path leaves it.
     """
     spec = JobSpec.model_validate({**_NO_JOB, "mountVolumes": mount_volumes or {}})
-    volumes = plan_volumes(spec, cluster, _ROOT, settings)
+    volumes = plan_volumes(spec, cluster, _ROOT, settings, place)
     for root, base in zip(_ROOTS, (f"{_ROOT}/mounts/", f"{names.MOUNT_ROOT}/"), strict=True):
         if path.startswith(root):
             return _on_mount(volumes, base + path.removeprefix(root), path, settings)
@@ -100,7 +103,7 @@ def volume_folder(
     if mount is None:
         names_ = ", ".join(known) or "there is none"
         raise InvalidSpecError(f"Name one of the volumes by its relativeMountPath: {names_}.")
-    return VolumeFolder(volumes, mount, _inside(mount.path, path), settings)
+    return _folder(volumes, mount, path, settings)
 
 
 def volume_reader(
@@ -184,8 +187,17 @@ def _on_mount(volumes: Volumes, full: str, asked: str, settings: Settings) -> Vo
     for mount in volumes.mounts:
         if f"{full}/".startswith(f"{mount.path}/"):
             rest = full[len(mount.path) :].lstrip("/")
-            return VolumeFolder(volumes, mount, _inside(mount.path, rest), settings)
+            return _folder(volumes, mount, rest, settings)
     raise InvalidSpecError(f"{asked} is on none of the volumes.")
+
+
+def _folder(volumes: Volumes, mount: Mount, path: str, settings: Settings) -> VolumeFolder:
+    if mount.field in volumes.awaited:
+        raise InvalidSpecError(
+            f"File server {volumes.awaited[mount.field]} does not exist or is not ready; "
+            "`batchai file-server list` tells."
+        )
+    return VolumeFolder(volumes, mount, _inside(mount.path, path), settings)
 
 
 def _base_of(mount: Mount) -> str:
