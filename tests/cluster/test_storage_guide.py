@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from batchai_devcluster.paths import REPOSITORY, Paths
+from batchai_devcluster.storage_deploying import FILE_ENDPOINT
 from support.command import devcluster
 from support.disks import make_disk, remove_disk
-from support.explaining import explain
+from support.explaining import RELEASE_NAMESPACE, explain
 from support.objects import ACCOUNT
 from support.scene import Scene
 from support.transcripts import Command, File, blocks
@@ -70,6 +71,11 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
         context["context"]["namespace"] = scene.namespace
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(access))
     (tmp_path / "work").mkdir()
+    # What a reader has in front of him who has cloned the project.
+    (tmp_path / "work" / "charts").symlink_to(REPOSITORY / "charts")
+    # The cluster on this machine has a file service of its own; Azure's needs no such value.
+    files = f"autoStorage.account.fileEndpoint={FILE_ENDPOINT}"
+    devcluster("install", "--blob-endpoint", scene.blob_endpoint, "--set", files)
     programs = f"{Path(sys.executable).parent}:{paths.bin}"
     environment = {
         **os.environ,
@@ -83,6 +89,8 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
     made = Shell(tmp_path / "work", environment)
     yield made
     made.close()
+    devcluster("install", "--blob-endpoint", scene.blob_endpoint)
+    scene.api.delete("secrets", "auto-storage", RELEASE_NAMESPACE)
     remove_disk(scene.api, scene.namespace)
     devcluster("storage", "rm", "share/scripts/guide")
     devcluster("storage", "rm", "container/data/guide")
