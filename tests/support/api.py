@@ -26,6 +26,8 @@ PATHS = {
     "events": "/api/v1",
     "namespaces": "/api/v1",
     "nodes": "/api/v1",
+    "persistentvolumes": "/api/v1",
+    "persistentvolumeclaims": "/api/v1",
     "serviceaccounts": "/api/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
