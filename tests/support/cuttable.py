@@ -29,14 +29,15 @@ class Cuttable:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
         self.connections = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
-        server = asyncio.run_coroutine_threadsafe(
+        self._server = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._relay, "127.0.0.1", 0), self._loop
         ).result(10)
-        port = server.sockets[0].getsockname()[1]
+        port = self._server.sockets[0].getsockname()[1]
         for each in self._config["clusters"]:
             each["cluster"]["server"] = f"https://127.0.0.1:{port}"
             each["cluster"]["tls-server-name"] = self._target[0]
@@ -44,9 +45,22 @@ class Cuttable:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.cut()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        """Close all that is open, so that nothing is left for the collector to complain of."""
+        assert self._server is not None
+        self._server.close()
+        for writer in [*self._writers]:
+            writer.transport.abort()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=5)
+        # Transports close their sockets in the next turn of the loop.
+        await asyncio.sleep(0.1)
 
     def cut(self) -> None:
         """Break all connections that are open now."""
