@@ -54,11 +54,12 @@ class Cuttable:
         """Close all that is open, so that nothing is left for the collector to complain of."""
         assert self._server is not None
         self._server.close()
-        for writer in [*self._writers]:
-            writer.transport.abort()
+        # What was accepted a moment ago has its task in the next turn of the loop.
+        await asyncio.sleep(0.1)
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=5)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         # Transports close their sockets in the next turn of the loop.
         await asyncio.sleep(0.1)
 
@@ -73,17 +74,24 @@ class Cuttable:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, far_writer}
-        with suppress(OSError):
+        ends = {writer}
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            ends |= {far_writer}
+            self._writers |= ends
             await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
-        self._writers -= {writer, far_writer}
+        except asyncio.CancelledError:
+            # By `_end`; the library would report a connection's task that ends so.
+            return
+        finally:
+            self._writers -= ends
+            for end in ends:
+                end.transport.abort()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
+    with suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    finally:
-        writer.close()
+    writer.close()
