@@ -79,7 +79,8 @@ class Settings(BaseSettings):
     )
     file_server_image: str = Field(
         default="localhost/batchai/fileserver:latest",
-        description="Image of the NFS server that a file server with `storage` runs.",
+        description="Image of the NFS server that a file server with `storage` runs; empty: none "
+        "is run.",
     )
     vm_sizes: dict[str, VmSize] = Field(
         default_factory=dict,

@@ -55,6 +55,12 @@ def plan_file_server(facts: FileServerFacts) -> FileServerPlan:
 
 def _run(facts: FileServerFacts, spec: FileServerSpec) -> FileServerPlan:
     """Plan what runs a server, and tell how far it is."""
+    if not facts.settings.file_server_image:
+        text = (
+            "The operator may not run file servers here (fileServer.enabled of the chart); give "
+            "`nfs` with a server that exists, or ask the administrator."
+        )
+        return _told(facts, _state(facts), "NotPermitted", text, is_stalled=True)
     if facts.refusal:
         return _told(facts, _state(facts), "Forbidden", facts.refusal, is_stalled=True, again=True)
     create: list[Object] = []

@@ -56,6 +56,17 @@ def test_a_server_gets_claim_service_and_deployment():
     assert plan.status["provisioningState"] == "creating"
 
 
+def test_where_none_may_be_run_nothing_is_made_and_it_is_said():
+    base = facts(storage={"size": "5Gi"})
+    plan = plan_file_server(replace(base, settings=Settings(file_server_image="")))
+    assert (plan.create, plan.apply) == ((), ())
+    assert ready(plan) == ("False", "NotPermitted")
+    assert "fileServer.enabled" in plan.status["message"]
+    endpoint = facts(nfs={"server": "10.0.0.4", "path": "/data"})
+    allowed = plan_file_server(replace(endpoint, settings=Settings(file_server_image="")))
+    assert ready(allowed) == ("True", "Endpoint")
+
+
 def test_disks_say_the_size_and_a_named_claim_is_not_made():
     by_disks = plan_file_server(facts(dataDisks={"diskSizeInGB": 10, "diskCount": 3}))
     assert by_disks.create[0]["spec"]["resources"]["requests"]["storage"] == "30Gi"
