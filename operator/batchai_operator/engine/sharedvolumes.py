@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from batchai_operator.engine.cache import Key, job_of
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
+from batchai_operator.names import SOURCE_ANNOTATION
 from batchai_operator.planner.claims import (
     SHARED_LABELS,
     SharedVolume,
@@ -183,7 +184,7 @@ class SharedVolumes:
         except ConflictError:
             found = await self._find(resource, name, namespace)
             if found is None:
-                raise
+                raise _ending(body) from None
         else:
             return
         if not is_shared(found) or not _is_same(found, body):
@@ -195,9 +196,9 @@ class SharedVolumes:
         if resource == PERSISTENT_VOLUMES and (found.get("status") or {}).get("phase") in _GONE:
             # Its claim was removed, by us or by hand; it binds to no other.
             await self._delete(PERSISTENT_VOLUMES, found)
-            raise ConflictError(f"{resource.kind} {name} is made anew")
+            raise _ending(body)
         if found["metadata"].get("deletionTimestamp"):
-            raise ConflictError(f"{resource.kind} {name} is being removed and then made anew")
+            raise _ending(body)
 
     async def _find(
         self, resource: Resource, name: str, namespace: str | None = None
@@ -217,6 +218,11 @@ class SharedVolumes:
         except NotFoundError:
             return True
         return left is None
+
+
+def _ending(body: Object) -> ConflictError:
+    name, source = body["metadata"]["name"], body["metadata"]["annotations"][SOURCE_ANNOTATION]
+    return ConflictError(f"volume {source} ({name}) of an earlier job is being unmounted")
 
 
 def _claim_of(volume: Object) -> Key:
