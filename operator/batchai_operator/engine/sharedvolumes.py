@@ -193,12 +193,23 @@ class SharedVolumes:
                 f"{resource.kind} {where} exists and is not this operator's; delete it, then the "
                 "job goes on."
             )
-        if resource == PERSISTENT_VOLUMES and (found.get("status") or {}).get("phase") in _GONE:
+        if resource == PERSISTENT_VOLUMES and await self._is_over(found):
             # Its claim was removed, by us or by hand; it binds to no other.
             await self._delete(PERSISTENT_VOLUMES, found)
             raise _ending(body)
         if found["metadata"].get("deletionTimestamp"):
             raise _ending(body)
+
+    async def _is_over(self, volume: Object) -> bool:
+        """Tell whether a volume had a claim that is gone; its phase may not say so yet, or ever."""
+        if (volume.get("status") or {}).get("phase") in _GONE:
+            return True
+        uid = ((volume.get("spec") or {}).get("claimRef") or {}).get("uid")
+        if not uid:
+            return False
+        namespace, name = _claim_of(volume)
+        claim = await self._find(CLAIMS, name, namespace)
+        return claim is None or claim["metadata"]["uid"] != uid
 
     async def _find(
         self, resource: Resource, name: str, namespace: str | None = None
