@@ -61,7 +61,8 @@ class AutoStorage:
         self._settings = settings
         self._tell = tell
         self._known: dict[Key, tuple[str, AutoStorageFacts]] = {}
-        self._asked: set[Key] = set()
+        # With the uid, because a cluster may go and come again between two passes.
+        self._asked: dict[Key, str] = {}
         self.queue: WorkQueue[Key] = WorkQueue(self._work)
 
     def look(self, key: Key, cluster: Object) -> AutoStorageFacts | None:
@@ -77,16 +78,17 @@ class AutoStorage:
         if autostorage.obstacle(key[0], self._settings) is not None:
             self.forget(key)
             return None
-        if key not in self._asked:
-            self._asked.add(key)
+        wanted = cluster["metadata"]["uid"]
+        if self._asked.get(key) != wanted:
+            self._asked[key] = wanted
             self.queue.add(key)
         uid, found = self._known.get(key, ("", None))
-        return found if uid == cluster["metadata"]["uid"] else None
+        return found if uid == wanted else None
 
     def forget(self, key: Key) -> None:
         """Forget a cluster that is gone, or has no auto-storage."""
         self._known.pop(key, None)
-        self._asked.discard(key)
+        self._asked.pop(key, None)
         self.queue.forget(key)
 
     async def _work(self, key: Key) -> float | None:

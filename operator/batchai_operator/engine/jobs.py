@@ -22,7 +22,7 @@ from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.report import Reporter
 from batchai_operator.engine.serveruses import endpoints
 from batchai_operator.engine.sharedvolumes import SharedVolumes
-from batchai_operator.errors import ForbiddenError, NameTakenError, RejectedError
+from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
 from batchai_operator.planner.job import plan_job
@@ -109,7 +109,7 @@ class JobReconciler:
         # In this order, so that after a crash in between the next pass knows why those Pods end.
         await self._reporter.report(JOBS, job, plan.status, plan.events)
         await self._children.delete_all(job["metadata"]["namespace"], plan.delete)
-        if refusal.definite:
+        if refusal.definite or refusal.is_ending:
             return plan.requeue_after
         pause = REFUSED_AGAIN_SECONDS * random.uniform(1, 2)  # noqa: S311 (it spreads tries only)
         now = asyncio.get_running_loop().time()
@@ -169,7 +169,9 @@ class JobReconciler:
         taken = self._admissions.starting(job, cluster) if cluster else nullcontext()
         with taken:
             try:
-                await self._volumes.make(job, plan.shared)
+                ending = await self._make_volumes(job, plan)
+                if ending is not None:
+                    return ending
                 await self._children.create_all(job, plan.create)
             except (ForbiddenError, NameTakenError, RejectedError) as error:
                 return Refusal(
@@ -177,6 +179,16 @@ class JobReconciler:
                     message=str(error),
                     is_name=isinstance(error, NameTakenError),
                 )
+        return None
+
+    async def _make_volumes(self, job: Object, plan: JobPlan) -> Refusal | None:
+        """Make what the job shares with others; return what has to end before that can be."""
+        try:
+            await self._volumes.make(job, plan.shared)
+        except NameTakenError:
+            raise
+        except ConflictError as error:
+            return Refusal(definite=False, message=str(error), is_ending=True)
         return None
 
     def _admission(self, job: Object) -> Admission:

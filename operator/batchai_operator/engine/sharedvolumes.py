@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from batchai_operator.engine.cache import Key, job_of
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
+from batchai_operator.names import SOURCE_ANNOTATION
 from batchai_operator.planner.claims import (
     SHARED_LABELS,
     SharedVolume,
@@ -183,7 +184,7 @@ class SharedVolumes:
         except ConflictError:
             found = await self._find(resource, name, namespace)
             if found is None:
-                raise
+                raise _ending(body) from None
         else:
             return
         if not is_shared(found) or not _is_same(found, body):
@@ -192,12 +193,23 @@ class SharedVolumes:
                 f"{resource.kind} {where} exists and is not this operator's; delete it, then the "
                 "job goes on."
             )
-        if resource == PERSISTENT_VOLUMES and (found.get("status") or {}).get("phase") in _GONE:
+        if resource == PERSISTENT_VOLUMES and await self._is_over(found):
             # Its claim was removed, by us or by hand; it binds to no other.
             await self._delete(PERSISTENT_VOLUMES, found)
-            raise ConflictError(f"{resource.kind} {name} is made anew")
+            raise _ending(body)
         if found["metadata"].get("deletionTimestamp"):
-            raise ConflictError(f"{resource.kind} {name} is being removed and then made anew")
+            raise _ending(body)
+
+    async def _is_over(self, volume: Object) -> bool:
+        """Tell whether a volume had a claim that is gone; its phase may not say so yet, or ever."""
+        if (volume.get("status") or {}).get("phase") in _GONE:
+            return True
+        uid = ((volume.get("spec") or {}).get("claimRef") or {}).get("uid")
+        if not uid:
+            return False
+        namespace, name = _claim_of(volume)
+        claim = await self._find(CLAIMS, name, namespace)
+        return claim is None or claim["metadata"]["uid"] != uid
 
     async def _find(
         self, resource: Resource, name: str, namespace: str | None = None
@@ -217,6 +229,11 @@ class SharedVolumes:
         except NotFoundError:
             return True
         return left is None
+
+
+def _ending(body: Object) -> ConflictError:
+    name, source = body["metadata"]["name"], body["metadata"]["annotations"][SOURCE_ANNOTATION]
+    return ConflictError(f"volume {source} ({name}) of an earlier job is being unmounted")
 
 
 def _claim_of(volume: Object) -> Key:

@@ -116,6 +116,9 @@ class VolumeOrigin:
             return
         try:
             await self._store.get(CLAIMS, mount.claim, self._namespace)
+        except ForbiddenError:
+            # Who may make Pods need not see claims; Events of the Pod tell of one that is missing.
+            return
         except NotFoundError as error:
             raise InvalidSpecError(
                 f"{mount.source} is mounted by a claim of the operator's, which is there while a "

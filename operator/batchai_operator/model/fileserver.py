@@ -67,7 +67,9 @@ class NfsEndpoint(Model):
         str,
         Text(
             1024,
-            r"/(?:\.*[^/.\x00-\x20,#][^/\x00-\x20,#]*/?)*",
+            # Each part can be read in one way only; else Python would try all of them.
+            r"/(?:\.*[^/.\x00-\x20,#][^/\x00-\x20,#]*"
+            r"(?:/\.*[^/.\x00-\x20,#][^/\x00-\x20,#]*)*/?)?",
             "must be an absolute path such as /data, without blanks, ',', '#' or '..'",
         ),
     ]

@@ -192,6 +192,10 @@ class AutoStorage(Model):
     container_name: str | None = None
     """The blob container."""
 
+    container_server: str | None = None
+    """Host of the container; absent where it is that of Azure's public cloud, or the operator's own
+    endpoint of blob storage."""
+
     secret_name: str | None = None
     """Secret of this namespace with the account's key."""
 

@@ -9,8 +9,9 @@ Decisions where the spec is silent:
   maximum.
 - The order is priority, then creation, then name; no job overtakes the first one that waits (no
   backfill), so a large job is never starved by small ones, and nothing preempts a running job.
-- A job of which a quota or a policy forbids the Pods stands behind all others until they are
-  allowed, whatever its priority, because its turn does not make it start.
+- A job of which a quota or a policy forbids the Pods, or whose file server is not ready, stands
+  behind all others until that has changed, whatever its priority, because its turn does not make it
+  start.
 - A job that wants more nodes than the cluster may have, one that is suspended and one that is being
   terminated are not in the queue and block nobody.
 - The texts name neither free nodes nor positions, so that an end in a long queue does not cost a
@@ -25,7 +26,7 @@ from pydantic import ValidationError
 
 from batchai_operator.planner.facts import Admission, Object
 from batchai_operator.planner.naming import cluster_name
-from batchai_operator.planner.reasons import REFUSED, last_reason
+from batchai_operator.planner.reasons import REFUSED, SERVER_MISSING, last_reason
 from batchai_operator.planner.specs import cluster_spec
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
@@ -41,13 +42,13 @@ class Claim:
         leaving: why it is not in the queue; empty when it is, or has started.
         held: nodes that it has.
         promised: nodes that it was told to take and has not taken yet.
-        refused: its Pods were forbidden.
+        behind: it had its turn and could not take it.
     """
 
     leaving: str
     held: int
     promised: int
-    refused: bool = False
+    behind: bool = False
 
     def allows(self, later: "Claim") -> bool:
         """Tell whether the others' answers stand after a change: none, or a promise kept."""
@@ -120,7 +121,7 @@ def claim(job: Object, pods: int, *, admitted: bool) -> Claim:
     held = nodes_held(job, pods)
     if _is_leaving(job):
         return Claim(_leaving(job).reason, held, 0)
-    return Claim("", held, nodes_of(job) if admitted and not held else 0, _is_refused(job))
+    return Claim("", held, nodes_of(job) if admitted and not held else 0, _is_behind(job))
 
 
 def admit_newcomer(
@@ -234,15 +235,15 @@ def nodes_of(job: Object) -> int:
     return count if isinstance(count, int) and count > 0 else 1
 
 
-def _is_refused(job: Object) -> bool:
-    return last_reason(job) == REFUSED
+def _is_behind(job: Object) -> bool:
+    return last_reason(job) in {REFUSED, SERVER_MISSING}
 
 
 def _order(job: Object) -> tuple[Any, ...]:
     metadata = job["metadata"]
     priority = str((job.get("spec") or {}).get("schedulingPriority") or "normal").lower()
     created = str(metadata.get("creationTimestamp") or "")
-    return _is_refused(job), _PRIORITIES.get(priority, 1), created, metadata["name"]
+    return _is_behind(job), _PRIORITIES.get(priority, 1), created, metadata["name"]
 
 
 def _count(nodes: int) -> str:

@@ -42,6 +42,7 @@ FIELD = "cluster's autoStorage"
 
 ALL_NAMESPACES = "*"
 
+_PUBLIC_CLOUD = "core.windows.net"
 _MAX_NAME = 63
 _LOOKS_HASHED = re.compile(r".*-[0-9a-f]{8}")
 
@@ -107,10 +108,15 @@ def account_place(namespace: str, settings: Settings, account: str, secret: str)
     """Return `status.autoStorage` for storage in the operator's account."""
     share, container = storage_names(namespace, settings)
     suffix = settings.auto_storage.endpoint_suffix
+    # The share's URL names its cloud; the container has a name only, which the driver would look
+    # for in the public one.
+    is_elsewhere = suffix != _PUBLIC_CLOUD and not settings.blob_endpoint
+    server = {"containerServer": f"{account}.blob.{suffix}"} if is_elsewhere else {}
     return {
         "accountName": account,
         "azureFileUrl": f"https://{account}.file.{suffix}/{share}",
         "containerName": container,
+        **server,
         "secretName": secret,
     }
 
@@ -178,6 +184,7 @@ def volumes(place: Mapping[str, Any]) -> MountVolumes:
     container = AzureBlobFileSystem(
         account_name=found.account_name or "",
         container_name=found.container_name or "",
+        server=found.container_server,
         credentials=key,
         relative_mount_path=names.AUTO_CONTAINER_PATH,
     )

@@ -99,11 +99,13 @@ class Refusal:
             policy or a missing right stands in the way.
         message: the API server's words.
         is_name: a name is taken by somebody else's object, which is to be removed.
+        is_ending: a volume of an earlier job has to go first, which it does by itself.
     """
 
     definite: bool
     message: str
     is_name: bool = False
+    is_ending: bool = False
 
 
 @dataclass(frozen=True)

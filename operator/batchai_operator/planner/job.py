@@ -46,6 +46,9 @@ SETTLING = timedelta(seconds=5)
 """How long to wait for addresses before saying that a job runs. A Pod has its address a second or
 two after it was scheduled, unless its volumes cannot be mounted."""
 
+_ENDING_SECONDS = 2.0
+"""Pause before a volume of an earlier job is looked at again; nothing tells its end."""
+
 
 def plan_job(facts: JobFacts) -> JobPlan:
     """Return what to do about a job now.
@@ -204,6 +207,9 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
         )
         return _end(facts, observed, lifecycle.End(failure))
     attempt = attempt_of(facts.job)
+    if refusal.is_ending:
+        report = Report("queued", "VolumeEnding", f"Waiting: {refusal.message}.", attempt)
+        return _answer(facts, observed, report, JobPlan(requeue_after=_ENDING_SECONDS))
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
     half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)
     if half:

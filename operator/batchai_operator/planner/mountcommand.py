@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from batchai_operator.errors import InvalidSpecError
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
-_NFS_SOURCE = re.compile(rf"({_HOST}):(/[^\x00-\x20#]*)", re.ASCII)
-_SMB_SOURCE = re.compile(rf"//({_HOST})/([^/\x00-\x1f#]+)((?:/[^/\x00-\x1f#]+)*)/?", re.ASCII)
+# No commas: mount.cifs writes share and folder among its options, where they would begin new ones.
+_NFS_SOURCE = re.compile(rf"({_HOST}):(/[^\x00-\x20,#]*)", re.ASCII)
+_SMB_SOURCE = re.compile(rf"//({_HOST})/([^/\x00-\x1f,#]+)((?:/[^/\x00-\x1f,#]+)*)/?", re.ASCII)
 _PROGRAM = re.compile(r"(?:/usr)?(?:/s?bin/)?mount(?:\.([a-z0-9]+))?", re.ASCII)
 _KINDS = {"nfs": "nfs", "nfs4": "nfs", "cifs": "smb", "smb3": "smb"}
 _WORD = re.compile(r"[a-z0-9.]{1,16}", re.ASCII)
@@ -81,14 +82,14 @@ def read_mount_command(field: str, command: str) -> NfsMount | SmbMount:
     if kind == "nfs":
         found = _NFS_SOURCE.fullmatch(source)
         if found is None or _climbs(found[2]):
-            raise _unreadable(field, "its source is not SERVER:/PATH")
+            raise _unreadable(field, "its source is not SERVER:/PATH without ',' and '#'")
         version = ["nfsvers=4"] if type_ == "nfs4" and not re.search(r"\bvers=", options) else []
         path = found[2].rstrip("/") or "/"
         return NfsMount(found[1], path, ",".join(filter(None, [*version, options])))
     if kind == "smb":
         found = _SMB_SOURCE.fullmatch(source.replace("\\", "/"))
         if found is None or _climbs(found[3]):
-            raise _unreadable(field, "its source is not //SERVER/SHARE")
+            raise _unreadable(field, "its source is not //SERVER/SHARE without ',' and '#'")
         return SmbMount(found[1], found[2], found[3], options)
     if type_ and _WORD.fullmatch(type_):
         raise _unreadable(field, f"there is no driver for file systems of type {type_}")

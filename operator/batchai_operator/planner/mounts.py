@@ -169,7 +169,8 @@ def classify(driver: str, message: str) -> MountError | None:
 
 def is_definite(message: str) -> bool:
     """Tell whether a mount error, of whichever driver, does not heal by itself."""
-    rows = (classify(driver, message) for driver in (FILE_DRIVER, BLOB_DRIVER))
+    drivers = (FILE_DRIVER, BLOB_DRIVER, NFS_DRIVER, SMB_DRIVER)
+    rows = (classify(driver, message) for driver in drivers)
     return any(row is not None and row.kind == "definite" for row in rows)
 
 

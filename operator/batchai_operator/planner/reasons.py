@@ -11,6 +11,9 @@ from pydantic import ValidationError
 REFUSED = "Forbidden"
 """Reason of a job of which a quota, a policy or a missing right forbids the Pods, for now."""
 
+SERVER_MISSING = "FileServerNotReady"
+"""Reason of a job that had its turn while a file server that it names was not ready."""
+
 
 def last_reason(job: Mapping[str, Any]) -> str:
     """Return the reason of a job's condition `Ready`, empty while it has none."""

@@ -30,11 +30,11 @@ def file_server_source(field: str, volume: FileServerMount, servers: FileServers
     """
     options = nfs_options(f"{field}.mountOptions", volume.mount_options)
     folder = volume.source_directory or ""
-    if ".." in folder.split("/") or any(ord(letter) <= 32 for letter in folder) or "#" in folder:
+    if ".." in folder.split("/") or any(ord(letter) <= 32 or letter in ",#" for letter in folder):
         where = f"{field}.sourceDirectory"
         raise InvalidSpecError(
-            f"{where} must be a directory below what the file server exports, without blanks, # "
-            "and '..'",
+            f"{where} must be a directory below what the file server exports, without blanks, "
+            "',', '#' and '..'",
             code="UnsupportedVolume",
             field=where,
         )

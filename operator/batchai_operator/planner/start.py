@@ -5,10 +5,11 @@ auto-storage, free nodes, a VM size, a Secret) is waited for, and the status say
 
 Decisions where the spec is silent: a missing Secret is waited for 15 s, because people apply jobs
 and Secrets together, and then ends the job as the mount error that it would become; a VM size that
-nobody knows keeps the job waiting, because nodes of that size or a setting may still come.
+nobody knows keeps the job waiting, because nodes of that size or a setting may still come. A job
+whose file server is not ready lets the others of its cluster go first (admission.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ from batchai_operator.planner.forms import Place
 from batchai_operator.planner.observed import Observed, attempt_of
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.pods import meeting_children, node_pod
-from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.reasons import SERVER_MISSING, explain, last_reason
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
 from batchai_operator.planner.specs import job_spec
@@ -106,7 +107,8 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         )
         return Start(_waiting(basic, "ClusterNotFound", text))
     if not facts.admission.admitted and not observed.current:
-        return Start(basic)
+        awaited = _still_awaited(facts, spec, cluster)
+        return _without_server(awaited, basic) if awaited else Start(basic)
     share = node_share(spec, cluster.vm_size, facts.capacity, facts.settings)
     if share is None:
         text = (
@@ -129,7 +131,7 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         selects_size=facts.capacity is not None,
     )
     if build.volumes.awaited:
-        return _without_server(build, basic)
+        return _without_server(build.volumes.awaited, basic)
     return _with_secrets(facts, build, basic, missing)
 
 
@@ -142,15 +144,26 @@ def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
         return ()
 
 
-def _without_server(build: Build, basic: Report) -> Start:
+def _still_awaited(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec) -> Mapping[str, str]:
+    """Return the file servers for which a job gave up its turn, while they are not ready.
+
+    By that reason it stands behind the others; without it, it would be first again at once.
+    """
+    if not facts.admission.position or last_reason(facts.job) != SERVER_MISSING:
+        return {}
+    root = paths.job_root(facts.job, spec)
+    return plan_volumes(spec, cluster, root, facts.settings, _place(facts)).awaited
+
+
+def _without_server(awaited: Mapping[str, str], basic: Report) -> Start:
     """A file server may take minutes to start, and may be made after the job; it is waited for."""
-    where, server = next(iter(build.volumes.awaited.items()))
+    where, server = next(iter(awaited.items()))
     text = (
         f"Waiting for file server {server} of {where}; the job starts when it is ready. `kubectl "
         "get batchaifileservers` shows its state."
     )
-    obstacle = Obstacle(STORAGE_READY, "FileServerNotReady", text)
-    report = _waiting(basic, "FileServerNotReady", text, obstacle)
+    obstacle = Obstacle(STORAGE_READY, SERVER_MISSING, text)
+    report = _waiting(basic, SERVER_MISSING, text, obstacle)
     return Start(report, JobPlan(requeue_after=_SERVER_SECONDS))
 
 

@@ -23,6 +23,7 @@ from batchai_operator.planner.blobplaces import BlobPlace, folder_place
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.forms import Place
 from batchai_operator.planner.launch import doubled
+from batchai_operator.planner.paths import mount_of
 from batchai_operator.planner.reader import DEADLINE_SECONDS, READER_RESOURCES
 from batchai_operator.planner.volumes import Mount, Volumes, plan_volumes
 from batchai_operator.settings import Settings
@@ -184,11 +185,10 @@ def _plan(folder: VolumeFolder) -> str:
 
 
 def _on_mount(volumes: Volumes, full: str, asked: str, settings: Settings) -> VolumeFolder:
-    for mount in volumes.mounts:
-        if f"{full}/".startswith(f"{mount.path}/"):
-            rest = full[len(mount.path) :].lstrip("/")
-            return _folder(volumes, mount, rest, settings)
-    raise InvalidSpecError(f"{asked} is on none of the volumes.")
+    mount = mount_of(full, volumes.mounts)
+    if mount is None:
+        raise InvalidSpecError(f"{asked} is on none of the volumes.")
+    return _folder(volumes, mount, full.removeprefix(mount.path).lstrip("/"), settings)
 
 
 def _folder(volumes: Volumes, mount: Mount, path: str, settings: Settings) -> VolumeFolder:

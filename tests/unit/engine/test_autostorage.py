@@ -88,6 +88,18 @@ async def test_clusters_share_storage_and_each_has_its_secret():
     assert len(world.account.made) == 2
 
 
+async def test_a_cluster_made_anew_between_two_passes_is_looked_after_at_once():
+    world = await a_world(ACCOUNT)
+    world.store.remove(CLUSTERS, "c")
+    world.cluster("c", autoStorage=True)
+    # The passes come after both.
+    await world.settle()
+    assert ready(world) == ("True", "Ready")
+    (secret,) = world.store.all(SECRETS)
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert owner["uid"] == world.store.one(CLUSTERS, "c")["metadata"]["uid"]
+
+
 async def test_a_new_key_gets_a_new_secret():
     world = await a_world(ACCOUNT)
     world.account.key = "bmV3"

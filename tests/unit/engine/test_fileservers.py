@@ -92,6 +92,45 @@ async def test_a_job_that_waits_is_woken_when_the_server_is_ready(world: World) 
     assert len(world.pods()) == 1
 
 
+async def test_a_job_without_its_server_keeps_no_nodes_from_others(world: World) -> None:
+    world.cluster(nodes=1)
+    job_on(world, "fs")
+    await world.start()
+    await world.settle()
+    world.job("other", schedulingPriority="low")
+    await world.settle()
+    assert len(world.pods("other")) == 1
+    # It does not come to the front again while it waits behind them, and writes nothing for that.
+    world.job("third", schedulingPriority="low")
+    await world.settle()
+    writes = world.store.writes.copy()
+    await world.look_again()
+    assert world.store.writes == writes
+    assert world.status()["conditions"][0]["reason"] == "FileServerNotReady"
+    for name in ("other", "third"):
+        await world.live(name)
+        assert world.state(name) == "succeeded"
+    assert not world.pods("j")
+    serve(world, nfs={"server": "10.0.0.4", "path": "/data"})
+    await world.settle()
+    assert len(world.pods("j")) == 1
+
+
+async def test_a_job_whose_server_has_come_has_its_place_again(world: World) -> None:
+    world.cluster(nodes=1)
+    job_on(world, "fs")
+    await world.start()
+    await world.settle()
+    for name in ("runs", "waits"):
+        world.job(name, schedulingPriority="low")
+        await world.settle()
+    serve(world, nfs={"server": "10.0.0.4", "path": "/data"})
+    await world.settle()
+    assert world.status()["conditions"][0]["reason"] == "NodesBusy"
+    await world.live("runs")
+    assert (len(world.pods("j")), len(world.pods("waits"))) == (1, 0)
+
+
 async def test_a_job_is_woken_by_a_server_that_its_cluster_mounts(world: World) -> None:
     volume = {"fileServer": {"id": "/subscriptions/x/fileServers/FS"}, "relativeMountPath": "nfs"}
     world.cluster(nodeSetup={"mountVolumes": {"fileServers": [volume]}})

@@ -204,17 +204,66 @@ async def test_a_new_job_waits_for_the_end_of_a_claim_and_makes_it_anew() -> Non
     claim["metadata"]["deletionTimestamp"] = "2026-11-24T04:00:00Z"
     world.store.put(CLAIMS, claim)
     world.job("b", **VOLUMES)
-    with pytest.raises(AssertionError, match="still failing"):
-        await world.settle()
+    await world.settle()
     assert not world.pods("b")
+    assert world.state("b") == "queued"
+    told = world.status("b")
+    assert told["conditions"][0]["reason"] == "VolumeEnding"
+    assert "//acct.file.core.windows.net/data" in told["message"]
+    assert "of an earlier job is being unmounted" in told["message"]
+    assert world.controller.queue.delayed, "looked at again without any news"
+    writes = world.store.writes["status", "batchaijobs"]
+    await world.look_again()
+    assert world.store.writes["status", "batchaijobs"] == writes
     world.store.remove(JOBS, "a")
     world.store._release(claim)
-    await world.settle()
+    # First the volume, which is good for no other claim, then both anew.
+    for _ in range(2):
+        await world.look_again()
     await world.live("b")
     assert world.state("b") == "succeeded"
     (made,) = world.store.all(CLAIMS)
     assert made["metadata"]["uid"] != claim["metadata"]["uid"]
     assert (world.store.all(PERSISTENT_VOLUMES)[0].get("status") or {}).get("phase") is None
+
+
+@pytest.mark.parametrize("is_claimed", [False, True], ids=["no-claim", "another-claim"])
+async def test_a_volume_of_a_claim_that_is_gone_is_made_anew(*, is_claimed: bool) -> None:
+    """Nobody may have seen the claim go: its volume says Bound, and binds to no other."""
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.settle()
+    (name,), _ = names(world)
+    volume = world.store.one(PERSISTENT_VOLUMES, name, "")
+    volume["spec"]["claimRef"]["uid"] = "of-a-claim-that-was"
+    volume["status"] = {"phase": "Bound"}
+    world.store.put(PERSISTENT_VOLUMES, volume)
+    if not is_claimed:
+        world.store.remove(CLAIMS, name)
+    world.job("b", **VOLUMES)
+    await world.settle()
+    await world.look_again()
+    made = world.store.one(PERSISTENT_VOLUMES, name, "")
+    assert "uid" not in made["spec"]["claimRef"]
+    assert names(world) == ([name], [name])
+    assert len(world.pods("b")) == 1
+
+
+async def test_a_volume_that_is_bound_to_its_claim_is_shared() -> None:
+    world = await a_world()
+    world.job("a", **VOLUMES)
+    await world.settle()
+    (name,), _ = names(world)
+    volume = world.store.one(PERSISTENT_VOLUMES, name, "")
+    volume["spec"]["claimRef"]["uid"] = world.store.one(CLAIMS, name)["metadata"]["uid"]
+    volume["status"] = {"phase": "Bound"}
+    world.store.put(PERSISTENT_VOLUMES, volume)
+    world.job("b", **VOLUMES)
+    await world.settle()
+    assert world.store.one(PERSISTENT_VOLUMES, name, "")["metadata"]["uid"] == (
+        volume["metadata"].get("uid")
+    )
+    assert len(world.pods("b")) == 1
 
 
 async def test_what_is_not_ours_is_neither_taken_nor_removed() -> None:

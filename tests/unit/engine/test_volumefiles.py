@@ -62,6 +62,20 @@ async def test_without_a_job_that_has_the_volume_it_is_said_so(store):
     assert store.all(PODS) == []
 
 
+async def test_who_may_not_see_claims_gets_a_reader_all_the_same(store, monkeypatch):
+    folder = await folder_of(store, "team")
+
+    async def refuse(*_):
+        raise ForbiddenError("persistentvolumeclaims is forbidden")
+
+    monkeypatch.setattr(store, "get", refuse)
+    origin = VolumeOrigin(store, "team", folder, lambda _: None, None)
+    made = []
+    origin._reader.make = lambda body: _made(made, body)
+    await origin.reader()
+    assert len(made) == 1
+
+
 async def test_a_file_server_of_another_namespace_is_not_there(store):
     with pytest.raises(InvalidSpecError, match="File server nas does not exist or is not ready"):
         await folder_of(store, "other")

@@ -152,6 +152,30 @@ def test_a_job_sees_share_and_container_beside_the_clusters_own_volumes():
     assert f"{ROOT}/autoafs" in mounts(reader)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "endpoint", "where"),
+    [
+        ("core.windows.net", "", {}),
+        ("core.chinacloudapi.cn", "", {"storageEndpointSuffix": "core.chinacloudapi.cn"}),
+        ("core.chinacloudapi.cn", "http://10.0.0.9/{account}", {"server": "http://10.0.0.9/acct"}),
+    ],
+)
+def test_the_container_is_in_the_cloud_of_its_account(suffix, endpoint, where):
+    operator = settings(endpoint_suffix=suffix).model_copy(update={"blob_endpoint": endpoint})
+    place = autostorage.account_place("ns", operator, "acct", SECRET)
+    cluster = auto_cluster(place)
+    job = a_job(mountVolumes={}, stdOutErrPathPrefix="$AZ_BATCHAI_MOUNT_ROOT/autoafs")
+    answer = plan_job(facts(job, cluster=cluster, secrets={SECRET: KEY}, settings=operator))
+    (pod,) = (each for each in answer.create if each["kind"] == "Pod")
+    attributes = [
+        volume["csi"]["volumeAttributes"] for volume in pod["spec"]["volumes"] if "csi" in volume
+    ]
+    container = next(each for each in attributes if "containerName" in each)
+    assert {
+        name: container[name] for name in ("server", "storageEndpointSuffix") if name in container
+    } == where
+
+
 def test_claims_are_mounted_as_claims():
     cluster = auto_cluster(autostorage.claim_place())
     pod = plan_job(facts(cluster=cluster)).create[0]

@@ -51,7 +51,10 @@ def test_is_read(command: str, mount: NfsMount | SmbMount) -> None:
         ("mount -t nfs nas", "SERVER:/PATH"),
         ("mount -t nfs nas:/a/../b", "SERVER:/PATH"),
         ("mount -t nfs nas:/a#b", "SERVER:/PATH"),
+        ("mount -t nfs nas:/a,b", "SERVER:/PATH"),
         ("mount -t cifs nas:/data", "//SERVER/SHARE"),
+        ("mount -t cifs //nas/data,sec=krb5,cruid=0", "//SERVER/SHARE"),
+        ("mount -t cifs //nas/data/x,sec=krb5,cruid=0", "//SERVER/SHARE"),
         ("mount -t cifs //nas", "//SERVER/SHARE"),
         ("mount -t cifs //nas/data/..", "//SERVER/SHARE"),
         ("mount -t nfs nas:/a b", "no path to mount at"),
@@ -88,7 +91,7 @@ def test_any_text_is_read_or_refused(command: str) -> None:
         return
     place = found.path if isinstance(found, NfsMount) else found.folder
     assert ".." not in place.split("/")
-    assert not any(ord(letter) < 32 for letter in found.server + place)
+    assert not any(ord(letter) < 32 or letter == "," for letter in found.server + place)
 
 
 @given(st.text(alphabet="SECRET", min_size=6, max_size=12), st.integers(0, 4))

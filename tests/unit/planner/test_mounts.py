@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.mounts import classify
+from batchai_operator.planner.mounts import classify, is_definite
 from batchai_operator.planner.sources import BLOB_DRIVER, FILE_DRIVER
 from support.planning import NOW, a_cluster, a_job, a_mount_failure, carry_out, facts
 
@@ -155,3 +155,20 @@ def test_without_the_cluster_the_failure_is_still_told():
     (error,) = plan_job(changed).status["executionInfo"]["errors"]
     assert error["code"] == "VolumeMountError"
     assert failure.first_seen == NOW - timedelta(seconds=130)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("mount error(13): Permission denied", True),
+        ("BlockBlob::TestPipeline : [ContainerNotFound]", True),
+        ("mount.nfs: access denied by server while mounting 10.0.0.4:/data", True),
+        ("mounting failed, reason given by server: No such file or directory", True),
+        ("mount error(6): No such device or address", True),
+        ("mount error(95): Operation not supported", True),
+        ("mount.nfs: Connection timed out", False),
+        ("mount error(113): No route to host", False),
+    ],
+)
+def test_what_does_not_heal_is_known_without_the_driver(text, answer):
+    assert is_definite(text) is answer

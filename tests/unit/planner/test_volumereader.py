@@ -46,6 +46,21 @@ def test_a_folder_is_found(path, volume, source, tail):
     assert folder.path.endswith(f"/mounts{tail}")
 
 
+@pytest.mark.parametrize("outer_first", [True, False])
+@pytest.mark.parametrize(
+    ("path", "source"), [("data/sub/x", "inner"), ("data/sub", "inner"), ("data/subway", "outer")]
+)
+def test_a_path_is_on_the_innermost_volume(path, source, *, outer_first):
+    volumes = [
+        {"accountName": "account", "containerName": name, "relativeMountPath": at}
+        for name, at in (("outer", "data"), ("inner", "data/sub"))
+    ]
+    mounts = {"azureBlobFileSystems": volumes if outer_first else volumes[::-1]}
+    folder = volume_folder(mounts, None, f"{JOB_ROOT}/{path}", Settings())
+    assert folder.mount.source == source
+    assert folder.path.endswith(f"/mounts/{path}")
+
+
 @pytest.mark.parametrize(
     ("path", "volume"),
     [
