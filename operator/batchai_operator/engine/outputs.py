@@ -182,9 +182,9 @@ class JobOrigin:
         self._job = now
         return await self._readers.live(now)
 
-    async def reader(self) -> Source:
+    async def reader(self, directory_id: str) -> Source:
         """Return the job's reader Pod, made when there is none."""
-        return await self._readers.reader(self._job)
+        return await self._readers.reader(self._job, directory_id)
 
     async def folder(self, directory_id: str) -> BlobFolder | None:
         """Return an output directory in storage itself, if the caller may have it."""

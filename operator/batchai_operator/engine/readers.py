@@ -22,7 +22,7 @@ from batchai_operator.names import (
     JOB_UID_LABEL,
     NODE_INDEX_LABEL,
 )
-from batchai_operator.planner.reader import reader_pod
+from batchai_operator.planner.reader import lost_volume, pod_of, reader_build
 from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
@@ -89,11 +89,16 @@ class Readers:
                 return sidecar
         return self._not_yet(job, pods)
 
-    async def reader(self, job: Mapping[str, Any]) -> Source:
+    async def reader(self, job: Mapping[str, Any], directory_id: str) -> Source:
         """Return the reader Pod of a job, made when there is none.
 
+        Args:
+            job: the BatchAIJob.
+            directory_id: what is to be read.
+
         Raises:
-            NotFoundError: the job ended without ever having a place for files.
+            NotFoundError: the job ended without ever having a place for files, or nothing tells
+                any more which volume holds them.
             UnavailableError: a reader Pod was made and did not start.
         """
         if self._reader.made is not None:
@@ -106,9 +111,12 @@ class Readers:
                 "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
             )
         try:
-            body = reader_pod(dict(job), cluster, settings)
+            build = reader_build(dict(job), cluster, settings)
+            body = pod_of(build)
         except ValidationError as error:
             raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
+        if lost := lost_volume(build, directory_id):
+            raise NotFoundError(lost)
         return await self._reader.make(body)
 
     async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:

@@ -52,7 +52,7 @@ class Origin(Protocol):
         """Look again; return where files can be read as they grow, None when they do not grow."""
         ...
 
-    async def reader(self) -> Source:
+    async def reader(self, directory_id: str) -> Source:
         """Return the reader Pod, made when there is none."""
         ...
 
@@ -201,7 +201,7 @@ class Reading:
     @asynccontextmanager
     async def _container(self, source: Source | Absence | None) -> AsyncIterator[Folder]:
         """Give the container to read in, and give it up when it is lost."""
-        found = source if isinstance(source, Source) else await self._origin.reader()
+        found = source if isinstance(source, Source) else await self._origin.reader(self._id)
         try:
             yield Folder(found, self._id)
         except LostError:

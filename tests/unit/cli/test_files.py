@@ -232,6 +232,30 @@ def test_a_path_that_leaves_the_folder_is_refused(kube, batchai):
         assert (done.exit_code, "leads out of the folder" in done.stderr) == (1, True)
 
 
+def test_files_on_a_volume_of_a_cluster_that_is_gone_are_not_said_to_be_missing(kube, batchai):
+    thing = running(kube)
+    thing["spec"]["stdOutErrPathPrefix"] = "$AZ_BATCHAI_MOUNT_ROOT/autoafs/logs"
+    Share(kube, thing).end_job()
+    kube.program = lambda *_: pytest.fail("an emptyDir needs no look")
+    for command in ("list -j hello", "stream -j hello -f stdout.txt"):
+        done = batchai(f"job file {command}")
+        assert done.exit_code == 3
+        assert "volume of cluster nc6, which is gone" in done.stderr
+        assert "batchai file list" in done.stderr
+    assert kube.writes == []
+
+
+def test_files_on_a_file_server_that_is_gone_are_not_said_to_be_missing(kube, batchai):
+    thing = running(kube)
+    thing["spec"]["mountVolumes"] = {
+        "fileServers": [{"fileServer": {"id": "nas"}, "relativeMountPath": "logs"}]
+    }
+    Share(kube, thing).end_job()
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, "file server nas, which is gone" in done.stderr) == (3, True)
+    assert kube.writes == []
+
+
 def test_a_job_that_never_had_a_place_for_files_says_why(kube, batchai):
     error = {"code": "UnsupportedToolkit", "message": "caffeSettings is not supported yet"}
     thing = kube.add("batchaijobs", job("hello", "failed", errors=[error]))
