@@ -26,6 +26,7 @@ from batchai_operator.cli.fileoutput import (
 from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
@@ -119,7 +120,7 @@ async def _files(
         share.account_name for share in (section.azure_blob_file_systems if section else ())
     }
     accounts |= {each["accountName"] for each in (volumes or {}).get("azureBlobFileSystems") or []}
-    settings = await known_settings(kube, namespace, Settings(), sorted(accounts))
+    settings = await known_settings(kube, namespace, Settings(), Containers(sorted(accounts)))
     place = await known_place(kube, namespace)
     folder = volume_folder(volumes, setup, path, settings, volume=where["volume"], place=place)
     straight = Straight(kube, session.open_container, say, minutes)

@@ -12,7 +12,12 @@ from pydantic import ValidationError
 
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.podfacts import blob_accounts, is_running, reader_settings
+from batchai_operator.engine.podfacts import (
+    Containers,
+    blob_containers,
+    is_running,
+    reader_settings,
+)
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
 from batchai_operator.engine.readerpods import ReaderPod, Source
 from batchai_operator.errors import InvalidSpecError, NotFoundError
@@ -41,14 +46,20 @@ class Absence(enum.Enum):
 
 
 async def known_settings(
-    store: ObjectStore, namespace: str, settings: Settings, accounts: Sequence[str]
+    store: ObjectStore, namespace: str, settings: Settings, containers: Containers
 ) -> Settings:
     """Return what the Pods of any job of a namespace tell of the operator's settings.
 
     What the caller's own environment says stands, because nobody's Pods may be right for it.
+
+    Args:
+        store: the API server.
+        namespace: where to look for a job's Pod.
+        settings: what the caller's environment says.
+        containers: what is known of the containers that are asked for.
     """
     pods = await store.list(PODS, namespace, labels=f"{COMPONENT_LABEL}=node")
-    told = reader_settings(settings, pods[-1:], accounts)
+    told = reader_settings(settings, pods[-1:], containers)
     own = {name: getattr(settings, name) for name in settings.model_fields_set}
     return told.model_copy(update=own)
 
@@ -122,11 +133,11 @@ class Readers:
     async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:
         """Return a job's cluster, the settings for its reader, and whether somebody told them."""
         pods, cluster = await self._pods(job), await self._cluster(job)
-        accounts = blob_accounts(job, cluster)
+        containers = blob_containers(job, cluster)
         if pods:
-            return cluster, reader_settings(self.settings, pods, accounts), True
+            return cluster, reader_settings(self.settings, pods, containers), True
         namespace = job["metadata"]["namespace"]
-        settings = await known_settings(self._store, namespace, self.settings, accounts)
+        settings = await known_settings(self._store, namespace, self.settings, containers)
         return cluster, settings, settings != Settings()
 
     async def forget(self, source: Source) -> None:

@@ -4,9 +4,9 @@ The `Sources` of sessions.py for `batchai storage`. It reads and writes no file 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from batchai_operator.engine.podfacts import is_running, reader_settings, why_not_running
+from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.engine.readerpods import Source
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
@@ -17,7 +17,6 @@ from batchai_operator.names import (
     TRANSFER_COMPONENT,
 )
 from batchai_operator.planner.mounts import classify
-from batchai_operator.settings import Settings
 
 START_SECONDS = 120.0
 """How long the Pod may take; the node may have to pull the launcher's image."""
@@ -128,25 +127,6 @@ class TransferPods:
         events = await self._store.list(EVENTS, source.namespace, fields=about)
         latest = max(events, key=lambda it: str(it.get("lastTimestamp") or ""), default=None)
         return " ".join(str(latest.get("message")).split()) if latest else ""
-
-
-async def transfer_settings(
-    store: ObjectStore, settings: Settings, namespace: str, accounts: Sequence[str]
-) -> Settings:
-    """Take from the namespace's jobs, if there are any, what only the operator's settings say.
-
-    Args:
-        store: the API server.
-        settings: what the user's environment says; it wins.
-        namespace: where to look for a job's Pod.
-        accounts: storage accounts that may stand in the address of a mounted container.
-    """
-    if "launcher_image" in settings.model_fields_set:
-        return settings
-    labels = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},{COMPONENT_LABEL}=node"
-    async for page in store.pages(PODS, namespace, labels=labels):
-        return reader_settings(settings, page[:1], accounts)
-    return settings
 
 
 def _driver(body: Object) -> str:
