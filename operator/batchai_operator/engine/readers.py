@@ -138,7 +138,9 @@ class Readers:
             return cluster, reader_settings(self.settings, pods, containers), True
         namespace = job["metadata"]["namespace"]
         settings = await known_settings(self._store, namespace, self.settings, containers)
-        return cluster, settings, settings != Settings()
+        # Two Settings() are never the same, for each has its own name of a Pod.
+        was_told = "launcher_image" in settings.model_fields_set
+        return cluster, settings, was_told
 
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""

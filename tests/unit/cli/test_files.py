@@ -256,6 +256,18 @@ def test_files_on_a_file_server_that_is_gone_are_not_said_to_be_missing(kube, ba
     assert kube.writes == []
 
 
+@pytest.mark.parametrize(("is_named", "words"), [(False, True), (True, False)])
+def test_who_must_guess_the_launchers_image_says_so(kube, batchai, monkeypatch, is_named, words):
+    if is_named:
+        monkeypatch.setenv("BATCHAI_OPERATOR_LAUNCHER_IMAGE", "mine:1")
+    kube.add("batchaijobs", job("hello", "succeeded"))
+    start_readers(kube)
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert done.exit_code == 0
+    assert ("BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another" in done.stderr) is words
+
+
 def test_a_job_that_never_had_a_place_for_files_says_why(kube, batchai):
     error = {"code": "UnsupportedToolkit", "message": "caffeSettings is not supported yet"}
     thing = kube.add("batchaijobs", job("hello", "failed", errors=[error]))
