@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
-from batchai_operator.engine.readerpods import Source
+from batchai_operator.engine.readerpods import Source, StartError
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
 from batchai_operator.names import (
     COMPONENT_LABEL,
@@ -45,7 +45,8 @@ class TransferPods:
 
         Raises:
             InvalidSpecError: its volume cannot be mounted, and trying again would not help.
-            UnavailableError: it did not start.
+            StartError: it was given all the time there is and does not start.
+            UnavailableError: it ended before it could be used.
         """
         if self._made is None:
             await self._remove_ended()
@@ -114,9 +115,10 @@ class TransferPods:
                     self._announce(warned)
                 told = warned
             if ended or loop.time() >= give_up:
-                verb = "ended" if ended else "does not start"
                 reason = told or why_not_running(pod)
-                raise UnavailableError(f"Pod {source.pod} {verb}: {reason}")
+                if ended:
+                    raise UnavailableError(f"Pod {source.pod} ended: {reason}")
+                raise StartError(f"Pod {source.pod} does not start: {reason}")
             if look == _LOOKS_BEFORE_TALK:
                 self._announce(f"Pod {source.pod} starts to copy the files.")
             await asyncio.sleep(_POLL_SECONDS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from batchai_operator.engine.readerpods import StartError
 from batchai_operator.engine.transfers.copying import download, upload
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.errors import NotFoundError, RejectedError, UnavailableError
@@ -182,3 +183,23 @@ async def test_a_missing_source_is_told(tree, place, tmp_path):
         await upload(place, tree / "nothing", "", Silence(), parallel=1)
     with pytest.raises(NotFoundError):
         await download(place, "nothing", tmp_path / "back", Silence(), parallel=1)
+
+
+async def test_a_pod_that_does_not_start_is_not_tried_again(tree, place, monkeypatch):
+    tries = []
+
+    async def find(_):
+        tries.append(1)
+        raise StartError("Pod p does not start: no image")
+
+    monkeypatch.setattr(place, "tree", find)
+    with pytest.raises(StartError):
+        await upload(place, tree, "x", Silence(), parallel=1)
+    assert len(tries) == 1
+
+
+async def test_what_is_tried_again_is_told(tree, place):
+    meter = Silence()
+    place.breaks_after = [300_000]
+    await upload(place, tree, "x", meter, parallel=1)
+    assert meter.troubles == ["the connection broke"]
