@@ -1,5 +1,6 @@
 """`batchai cluster file list`: what the setup task of a cluster's nodes has written."""
 
+import posixpath
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from batchai_operator.cli import options
 from batchai_operator.cli.fileoutput import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
+from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
@@ -73,7 +75,11 @@ async def _pages(
         try:
             async for page in files.list_pages(path):
                 yield page
+        except ContainerGoneError:
+            raise
         except NotFoundError:
+            if posixpath.normpath(path) != ".":
+                raise
             return  # The task has written nothing yet.
 
 
