@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -48,16 +47,34 @@ func (s *Session) list(folder string, tree bool) error {
 		}
 		return nil
 	}
-	return fs.WalkDir(s.root.FS(), folder, func(name string, _ fs.DirEntry, err error) error {
-		if err != nil || name == folder {
+	return s.walk(folder, "", []fs.FileInfo{info})
+}
+
+// walk tells everything below a folder. Links are followed where they stay inside, as those of files
+// are; one to a folder that it lies in has no end and is left out.
+func (s *Session) walk(folder, shown string, above []fs.FileInfo) error {
+	names, err := s.names(folder)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		inside, told := path.Join(folder, name), path.Join(shown, name)
+		info, err := s.root.Stat(inside)
+		isFolder := err == nil && info.IsDir()
+		if isFolder && slices.ContainsFunc(above, func(one fs.FileInfo) bool { return os.SameFile(one, info) }) {
+			continue
+		}
+		if err := s.tell(told, inside); err != nil {
 			return err
 		}
-		relative := name
-		if folder != "." {
-			relative = strings.TrimPrefix(name, folder+"/")
+		if !isFolder {
+			continue
 		}
-		return s.tell(relative, name)
-	})
+		if err := s.walk(inside, told, append(slices.Clip(above), info)); err != nil && kind(err) != "notFound" {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Session) names(folder string) ([]string, error) {

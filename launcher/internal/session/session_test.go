@@ -90,6 +90,74 @@ func TestWhatArrivedIsCompared(t *testing.T) {
 	}
 }
 
+// remover removes a folder as soon as it has been told.
+type remover struct {
+	bytes.Buffer
+	folder string
+}
+
+func (r *remover) Write(text []byte) (int, error) {
+	if bytes.Contains(text, []byte(`"`+filepath.Base(r.folder)+`"`)) {
+		_ = os.RemoveAll(r.folder)
+	}
+	return r.Buffer.Write(text)
+}
+
+// TestATreeThatChanges: what a job removes while its tree is told is no reason to fail the others.
+func TestATreeThatChanges(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"a", "b/c", "d"} {
+		if err := os.MkdirAll(filepath.Join(folder, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	out := &remover{folder: filepath.Join(folder, "b")}
+	if err := Serve(root, false, strings.NewReader(`{"do":"tree"}`+"\n"), out); err != nil {
+		t.Fatal(err)
+	}
+	if text := out.String(); !strings.Contains(text, `"name":"d"`) || strings.Contains(text, `"ok":false`) {
+		t.Error(text)
+	}
+}
+
+// TestATreeWithLinks: a link to a folder inside is entered, one that leads round or out is not told.
+func TestATreeWithLinks(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(folder, "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "real", "file"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"link": "real", "out": "/etc", "real/up": "..", "real/self": "."} {
+		if err := os.Symlink(target, filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines, err := talk(t, folder, false, `{"do":"tree"}`+"\n"+`{"do":"tree","path":"link"}`+"\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, line := range lines {
+		if line["name"] != nil {
+			told = append(told, fmt.Sprint(line["name"]))
+		}
+	}
+	// The link's own tree does not know what is above it, so it goes up once.
+	if got := strings.Join(told[:4], " "); got != "link link/file real real/file" {
+		t.Error(told)
+	}
+	if told[4] != "file" {
+		t.Error(told)
+	}
+}
+
 // TestRefusals: an error is an answer, the conversation goes on, and nothing outside is touched.
 func TestRefusals(t *testing.T) {
 	folder := t.TempDir()

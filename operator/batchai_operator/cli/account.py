@@ -47,11 +47,12 @@ def effective_account(
     As with az, the environment wins over the file for name and key each, and a name on the command
     line comes with the key on the command line only. Without one its Secret has the key, which is
     what az's look-up of the account's keys was. Unlike az, a key on the command line is not ignored
-    when the name comes from elsewhere.
+    when the name comes from elsewhere, nor is one in the
+    environment or file when nothing there says whose it is.
     """
     known_name = environment.get(ACCOUNT_VARIABLE) or configured.get(_ACCOUNT_OPTION) or None
     known_key = environment.get(KEY_VARIABLE) or configured.get(_KEY_OPTION) or None
-    if not name or name == known_name:
+    if not name or known_name in {None, name}:
         return StorageAccount(name or known_name, key or known_key)
     return StorageAccount(name, key or None)
 

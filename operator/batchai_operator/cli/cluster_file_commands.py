@@ -1,5 +1,6 @@
 """`batchai cluster file list`: what the setup task of a cluster's nodes has written."""
 
+import posixpath
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,7 +10,9 @@ from batchai_operator.cli import options
 from batchai_operator.cli.fileoutput import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
+from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
@@ -61,7 +64,7 @@ async def _pages(
     spec = with_auto_storage(cluster)
     section = spec.node_setup.mount_volumes if spec.node_setup else None
     accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
-    settings = await known_settings(kube, namespace, Settings(), accounts)
+    settings = await known_settings(kube, namespace, Settings(), Containers(accounts))
     folder = setup_folder(cluster, spec, settings)
     if folder is None:
         return
@@ -72,7 +75,11 @@ async def _pages(
         try:
             async for page in files.list_pages(path):
                 yield page
+        except ContainerGoneError:
+            raise
         except NotFoundError:
+            if posixpath.normpath(path) != ".":
+                raise
             return  # The task has written nothing yet.
 
 

@@ -209,6 +209,8 @@ def _take_key(path: str, volume: dict[str, Any], account: StorageAccount) -> str
     if not any(credentials.values()):
         del volume["credentials"]
     if key and KEY_PLACEHOLDER in key:
+        if not account.key and account.name and account.name == volume["accountName"]:
+            return None  # The named account's own Secret has it, or its absence is told.
         if not account.key:
             raise InvalidSpecError(
                 f"{path}.credentials.accountKey contains {KEY_PLACEHOLDER}. {CONFIGURE_KEY} Or "

@@ -15,6 +15,7 @@ from batchai_operator.cli.progress import Progress
 from batchai_operator.cli.session import Session, say
 from batchai_operator.cli.storage_commands import parallel_option, tell
 from batchai_operator.engine.commands import JobKey, find_job
+from batchai_operator.engine.outputs import check_directory
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
 from batchai_operator.engine.readerpods import Source
 from batchai_operator.engine.readers import Absence, Readers
@@ -33,12 +34,16 @@ class JobSources:
         store: the API server.
         readers: finds the container to read in.
         job: the BatchAIJob.
+        directory_id: what is copied.
     """
 
-    def __init__(self, store: ObjectStore, readers: Readers, job: Mapping[str, Any]) -> None:
+    def __init__(
+        self, store: ObjectStore, readers: Readers, job: Mapping[str, Any], directory_id: str
+    ) -> None:
         self._store = store
         self._readers = readers
         self._job = job
+        self._directory_id = directory_id
 
     async def find(self) -> Source:
         """Return where the job's files can be read now, waiting while its nodes are ending.
@@ -53,7 +58,7 @@ class JobSources:
                 raise NotFoundError("The job was deleted, and another of its name was created.")
             source = await self._readers.live(job)
             if source is None:
-                return await self._readers.reader(job)
+                return await self._readers.reader(job, self._directory_id)
             if isinstance(source, Source):
                 return source
             if source is Absence.NOT_STARTED:
@@ -106,7 +111,8 @@ def download_output(
     async def work(cluster: Cluster) -> Tally:
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
-        sources = JobSources(cluster, Readers(cluster, Settings(), say), job)
+        check_directory(job, directory)
+        sources = JobSources(cluster, Readers(cluster, Settings(), say), job, directory)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:
             meter = Progress()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from batchai_operator.cli import options
 from batchai_operator.cli.account import chosen_account
@@ -26,11 +27,12 @@ from batchai_operator.cli.fileoutput import (
 from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.engine.volumefiles import VolumeFiles, known_place
-from batchai_operator.errors import InvalidSpecError
+from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
 from batchai_operator.planner.autostorage import with_auto_storage
@@ -88,12 +90,15 @@ def list_by_path(
 def stream_by_path(session: Session, /, *, path: str, **where: str | None) -> None:
     """Print a file of a volume as it is now."""
     folder, name = posixpath.split(path)
+    absent = f'The file "{path}" not found.'
 
     async def work(cluster: Cluster) -> bool:
         async with await _files(session, cluster, folder or ".", where) as files:
-            return await files.stream(name, write_bytes, replaced(name))
+            if not await files.stream(name, write_bytes, replaced(name)):
+                raise NotFoundError(absent)
+            return True
 
-    run_stream(session, work, f'The file "{path}" not found.')
+    run_stream(session, work, absent)
 
 
 async def _files(
@@ -102,6 +107,18 @@ async def _files(
     path: str,
     where: Mapping[str, str | None],
     minutes: int = DEFAULT_MINUTES,
+) -> VolumeFiles:
+    try:
+        return await _found(session, kube, path, where, minutes)
+    except ValidationError as error:
+        problems = (
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        )
+        raise InvalidSpecError("; ".join(problems)) from error
+
+
+async def _found(
+    session: Session, kube: Cluster, path: str, where: Mapping[str, str | None], minutes: int
 ) -> VolumeFiles:
     namespace = where["group"] or kube.default_namespace
     setup: ClusterSpec | None = None
@@ -118,8 +135,9 @@ async def _files(
     accounts = {
         share.account_name for share in (section.azure_blob_file_systems if section else ())
     }
-    accounts |= {each["accountName"] for each in (volumes or {}).get("azureBlobFileSystems") or []}
-    settings = await known_settings(kube, namespace, Settings(), sorted(accounts))
+    given = (volumes or {}).get("azureBlobFileSystems") or []
+    accounts |= {each["accountName"] for each in given if isinstance(each, dict)}
+    settings = await known_settings(kube, namespace, Settings(), Containers(sorted(accounts)))
     place = await known_place(kube, namespace)
     folder = volume_folder(volumes, setup, path, settings, volume=where["volume"], place=place)
     straight = Straight(kube, session.open_container, say, minutes)

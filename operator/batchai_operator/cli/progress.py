@@ -32,6 +32,7 @@ class Progress:
         self._last = self._began = clock()
         self._seen: list[tuple[float, int]] = [(self._began, 0)]
         self._width = 0
+        self._trouble = ""
 
     def begin(self, files: int, size: int) -> None:
         """Learn how much there is (see `Meter`)."""
@@ -59,6 +60,15 @@ class Progress:
             how = "is there already" if skipped else "copied"
             self._stream.write(harmless(f"{name}  {amount(size)}  {how}") + "\n")
             self._stream.flush()
+
+    def troubled(self, reason: str) -> None:
+        """Say once why something is tried again (see `Meter`)."""
+        if reason == self._trouble:
+            return
+        self._trouble = reason
+        self.close()
+        self._stream.write(harmless(f"{reason} (tried again)") + "\n")
+        self._stream.flush()
 
     def close(self) -> None:
         """Remove the bar, so that other text may follow."""

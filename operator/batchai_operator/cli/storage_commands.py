@@ -19,10 +19,12 @@ from batchai_operator.cli.completion import STORAGE_SUFFIX
 from batchai_operator.cli.progress import Progress, amount
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show
+from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.transfers.copying import Tally, download, upload
 from batchai_operator.engine.transfers.place import Entry
-from batchai_operator.engine.transfers.pods import TransferPods, transfer_settings
+from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import BatchAIError, InvalidSpecError
 from batchai_operator.planner.transfer import transfer_pod
@@ -190,7 +192,7 @@ def _in_place(
     async def connected(cluster: Cluster) -> Result:
         namespace = place["group"] or cluster.default_namespace
         accounts = [place["account"] or ""]
-        settings = await transfer_settings(cluster, Settings(), namespace, accounts)
+        settings = await known_settings(cluster, namespace, Settings(), Containers(accounts))
         try:
             body = transfer_pod(volume, namespace, settings)
         except ValidationError as error:

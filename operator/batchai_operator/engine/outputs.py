@@ -20,8 +20,21 @@ from batchai_operator.engine.readers import Absence, Readers
 from batchai_operator.engine.reading import Reading
 from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import InvalidSpecError, NotFoundError
+from batchai_operator.names import STDOUTERR_ID
 from batchai_operator.planner.blobplaces import BlobPlace, output_place
 from batchai_operator.planner.reader import reader_build
+
+
+def check_directory(job: Mapping[str, Any], directory_id: str) -> None:
+    """Refuse an output directory that a job does not have, so that any other is worth a wait.
+
+    Raises:
+        NotFoundError: no such directory id.
+    """
+    own = [str(each.get("id")) for each in job["spec"].get("outputDirectories") or ()]
+    if directory_id not in {STDOUTERR_ID, *own}:
+        known = ", ".join((STDOUTERR_ID, *own))
+        raise NotFoundError(f'The job has no folder with the id "{directory_id}"; it has {known}.')
 
 
 class OutputFiles:
@@ -135,6 +148,7 @@ class OutputFiles:
         await self._reading(job, directory_id, path).read(offset, length, write)
 
     def _reading(self, job: Mapping[str, Any], directory_id: str, path: str) -> Reading:
+        check_directory(job, directory_id)
         origin = JobOrigin(self._kube, self._readers, self._straight, job)
         return Reading(self._kube, origin, directory_id, path)
 
@@ -168,9 +182,9 @@ class JobOrigin:
         self._job = now
         return await self._readers.live(now)
 
-    async def reader(self) -> Source:
+    async def reader(self, directory_id: str) -> Source:
         """Return the job's reader Pod, made when there is none."""
-        return await self._readers.reader(self._job)
+        return await self._readers.reader(self._job, directory_id)
 
     async def folder(self, directory_id: str) -> BlobFolder | None:
         """Return an output directory in storage itself, if the caller may have it."""

@@ -3,28 +3,47 @@
 Called by readers.py, on raw Pods as the API server sends them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from batchai_operator.names import SIDECAR_CONTAINER
 from batchai_operator.settings import Settings
 
 
-def blob_accounts(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> list[str]:
-    """Return the storage accounts of a job's blob containers, its cluster's included."""
+@dataclass(frozen=True)
+class Containers:
+    """What specs say of blob containers.
+
+    Attributes:
+        accounts: storage accounts that may stand in the address of a mounted container.
+        servers: hosts that the specs name, which say nothing of the operator's settings.
+    """
+
+    accounts: Sequence[str] = ()
+    servers: frozenset[str] = frozenset()
+
+
+def blob_containers(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> Containers:
+    """Return what is said of a job's blob containers, its cluster's included."""
     volumes = [
         job["spec"].get("mountVolumes"),
         (((cluster or {}).get("spec") or {}).get("nodeSetup") or {}).get("mountVolumes"),
     ]
-    return [
-        str(container.get("accountName"))
+    found = [
+        container
         for section in volumes
         for container in (section or {}).get("azureBlobFileSystems") or []
     ]
+    return Containers(
+        [str(container.get("accountName")) for container in found],
+        frozenset(str(container["server"]) for container in found if container.get("server")),
+    )
 
 
 def reader_settings(
-    settings: Settings, pods: Sequence[Mapping[str, Any]], accounts: Sequence[str]
+    settings: Settings, pods: Sequence[Mapping[str, Any]], containers: Containers
 ) -> Settings:
     """Take from a job's Pods what only the operator's settings say.
 
@@ -33,7 +52,7 @@ def reader_settings(
     Args:
         settings: what the user's environment says.
         pods: the job's Pods, as far as they still exist.
-        accounts: storage accounts that may stand in the address of a mounted container.
+        containers: what is known of those that are mounted.
 
     Returns:
         The settings with which to build a reader Pod.
@@ -47,12 +66,23 @@ def reader_settings(
             update["image_pull_policy"] = container.get("imagePullPolicy", "IfNotPresent")
     for volume in pods[0]["spec"].get("volumes", []):
         attributes = (volume.get("csi") or {}).get("volumeAttributes") or {}
-        if "containerName" in attributes and attributes.get("server"):
-            endpoint = str(attributes["server"])
-            for account in accounts:
-                endpoint = endpoint.replace(account, "{account}")
-            update["blob_endpoint"] = endpoint
+        server = str(attributes.get("server") or "")
+        if "containerName" in attributes and server not in containers.servers:
+            endpoint = _endpoint(server, containers.accounts)
+            update |= {"blob_endpoint": endpoint} if endpoint else {}
     return settings.model_copy(update=update)
+
+
+def _endpoint(server: str, accounts: Sequence[str]) -> str:
+    """Return an address with `{account}` in it; empty when no account is a part of its own.
+
+    Where host and path have the same name, as `http://dev:10000/dev`, the account is the path.
+    """
+    for account in filter(None, accounts):
+        parts = re.split(rf"(?<![^./]){re.escape(account)}(?![^./:])", server)
+        if len(parts) > 1:
+            return account.join(parts[:-1]) + "{account}" + parts[-1]
+    return ""
 
 
 def is_running(pod: Mapping[str, Any]) -> bool:

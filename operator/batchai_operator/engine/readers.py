@@ -12,7 +12,12 @@ from pydantic import ValidationError
 
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.podfacts import blob_accounts, is_running, reader_settings
+from batchai_operator.engine.podfacts import (
+    Containers,
+    blob_containers,
+    is_running,
+    reader_settings,
+)
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
 from batchai_operator.engine.readerpods import ReaderPod, Source
 from batchai_operator.errors import InvalidSpecError, NotFoundError
@@ -22,7 +27,7 @@ from batchai_operator.names import (
     JOB_UID_LABEL,
     NODE_INDEX_LABEL,
 )
-from batchai_operator.planner.reader import reader_pod
+from batchai_operator.planner.reader import lost_volume, pod_of, reader_build
 from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
@@ -41,14 +46,20 @@ class Absence(enum.Enum):
 
 
 async def known_settings(
-    store: ObjectStore, namespace: str, settings: Settings, accounts: Sequence[str]
+    store: ObjectStore, namespace: str, settings: Settings, containers: Containers
 ) -> Settings:
     """Return what the Pods of any job of a namespace tell of the operator's settings.
 
     What the caller's own environment says stands, because nobody's Pods may be right for it.
+
+    Args:
+        store: the API server.
+        namespace: where to look for a job's Pod.
+        settings: what the caller's environment says.
+        containers: what is known of the containers that are asked for.
     """
     pods = await store.list(PODS, namespace, labels=f"{COMPONENT_LABEL}=node")
-    told = reader_settings(settings, pods[-1:], accounts)
+    told = reader_settings(settings, pods[-1:], containers)
     own = {name: getattr(settings, name) for name in settings.model_fields_set}
     return told.model_copy(update=own)
 
@@ -89,11 +100,16 @@ class Readers:
                 return sidecar
         return self._not_yet(job, pods)
 
-    async def reader(self, job: Mapping[str, Any]) -> Source:
+    async def reader(self, job: Mapping[str, Any], directory_id: str) -> Source:
         """Return the reader Pod of a job, made when there is none.
 
+        Args:
+            job: the BatchAIJob.
+            directory_id: what is to be read.
+
         Raises:
-            NotFoundError: the job ended without ever having a place for files.
+            NotFoundError: the job ended without ever having a place for files, or nothing tells
+                any more which volume holds them.
             UnavailableError: a reader Pod was made and did not start.
         """
         if self._reader.made is not None:
@@ -106,20 +122,25 @@ class Readers:
                 "BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another."
             )
         try:
-            body = reader_pod(dict(job), cluster, settings)
+            build = reader_build(dict(job), cluster, settings)
+            body = pod_of(build)
         except ValidationError as error:
             raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
+        if lost := lost_volume(build, directory_id):
+            raise NotFoundError(lost)
         return await self._reader.make(body)
 
     async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:
         """Return a job's cluster, the settings for its reader, and whether somebody told them."""
         pods, cluster = await self._pods(job), await self._cluster(job)
-        accounts = blob_accounts(job, cluster)
+        containers = blob_containers(job, cluster)
         if pods:
-            return cluster, reader_settings(self.settings, pods, accounts), True
+            return cluster, reader_settings(self.settings, pods, containers), True
         namespace = job["metadata"]["namespace"]
-        settings = await known_settings(self._store, namespace, self.settings, accounts)
-        return cluster, settings, settings != Settings()
+        settings = await known_settings(self._store, namespace, self.settings, containers)
+        # Two Settings() are never the same, for each has its own name of a Pod.
+        was_told = "launcher_image" in settings.model_fields_set
+        return cluster, settings, was_told
 
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""

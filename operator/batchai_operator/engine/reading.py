@@ -24,10 +24,6 @@ from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableEr
 LATE_SECONDS = 1.0
 """After so long without a byte the user is told that the file is awaited."""
 
-_MISSING_PATIENCE = 4
-"""A node that has just started may not have made its folders; after so many tries they are
-missing."""
-
 _NOT_STARTED = "The job has not started, so there are no files yet."
 
 Items = list[dict[str, Any]]
@@ -56,7 +52,7 @@ class Origin(Protocol):
         """Look again; return where files can be read as they grow, None when they do not grow."""
         ...
 
-    async def reader(self) -> Source:
+    async def reader(self, directory_id: str) -> Source:
         """Return the reader Pod, made when there is none."""
         ...
 
@@ -83,6 +79,7 @@ class Reading:
         self._commands, self._origin = commands, origin
         self._id, self._path = directory_id, path
         self._announce = origin.straight.announce
+        self._is_found = False
 
     async def pages(self) -> AsyncIterator[Items]:
         """Yield the items of a folder, page by page; see `OutputFiles.list_pages`."""
@@ -110,10 +107,8 @@ class Reading:
 
     async def follow(self, progress: Progress) -> bool:
         """Hand over a file to its end; return whether it exists. See `OutputFiles.stream`."""
-        missing = 0
 
         async def step(source: Source | Absence | None) -> bool | None:
-            nonlocal missing
             if source is Absence.NOT_STARTED:
                 return None
             if source is None and (folder := await self._origin.folder(self._id)) is not None:
@@ -125,13 +120,14 @@ class Reading:
             # With several nodes the last output of another may come after the sidecar of the
             # first is done; then a reader has the last word.
             is_last = source is None
-            if code == filecalls.OK and (is_last or self._origin.ends_alone):
+            self._is_found = code == filecalls.OK
+            if self._is_found and (is_last or self._origin.ends_alone):
                 return True
-            if code == filecalls.MISSING and is_last:
-                return False
-            missing = missing + 1 if code == filecalls.MISSING else 0
-            if code != filecalls.MISSING or missing > _MISSING_PATIENCE:
+            if code != filecalls.MISSING:
                 filecalls.raise_for(code, complaint)
+            elif is_last:
+                return False
+            # The origin knows the directory, so a node that runs has yet to make its folders.
             return None
 
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._await_aloud, progress)
@@ -205,7 +201,7 @@ class Reading:
     @asynccontextmanager
     async def _container(self, source: Source | Absence | None) -> AsyncIterator[Folder]:
         """Give the container to read in, and give it up when it is lost."""
-        found = source if isinstance(source, Source) else await self._origin.reader()
+        found = source if isinstance(source, Source) else await self._origin.reader(self._id)
         try:
             yield Folder(found, self._id)
         except LostError:
@@ -242,7 +238,7 @@ class Reading:
         return True
 
     def _await_aloud(self, progress: Progress) -> None:
-        if self._origin.is_growing and not progress.offset:
+        if self._origin.is_growing and not progress.offset and not self._is_found:
             self._announce(
                 f'The file "{self._path}" not found. Waiting for the job to generate it.'
             )

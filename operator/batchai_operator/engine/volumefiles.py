@@ -93,7 +93,7 @@ class VolumeOrigin:
         """Return None: there is no container that writes the files."""
         return
 
-    async def reader(self) -> Source:
+    async def reader(self, directory_id: str) -> Source:  # noqa: ARG002 (the only one)
         """Return the reader Pod; as somebody where the namespace takes no Pod of root."""
         if self._reader.made is not None:
             return self._reader.made

@@ -62,7 +62,7 @@ def folder_place(volumes: Volumes, mount: Mount, path: str, settings: Settings) 
     if "subdirectory" in json.dumps(entry):
         return None  # The mount begins somewhere inside the container.
     inner = posixpath.relpath(path, mount.path)
-    endpoint = settings.blob_endpoint or _AZURE
+    endpoint = mount.server or settings.blob_endpoint or _AZURE
     url = endpoint.replace("{account}", mount.account)
     return BlobPlace(
         url=url if "://" in url else f"https://{url}",

@@ -16,6 +16,7 @@ from batchai_operator.planner.build import Build, make_build, owner_reference
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.launch import doubled, node_plan
 from batchai_operator.planner.naming import pod_name
+from batchai_operator.planner.paths import is_below, job_name
 from batchai_operator.planner.pods import child_labels, job_mounts, job_volumes, pod_basics
 from batchai_operator.planner.sizes import NodeShare
 from batchai_operator.settings import Settings
@@ -42,7 +43,12 @@ def reader_pod(job: Object, cluster: Object | None, settings: Settings) -> Objec
         InvalidSpecError: the job's volumes cannot be mounted; names the field.
         pydantic.ValidationError: the job's or cluster's spec makes no sense.
     """
-    build = reader_build(job, cluster, settings)
+    return pod_of(reader_build(job, cluster, settings))
+
+
+def pod_of(build: Build) -> Object:
+    """Return the reader of a build; see `reader_pod`."""
+    job = build.job
     prefix = pod_name(job, build.attempt, 0).rsplit("-", maxsplit=2)[0]
     return {
         "apiVersion": "v1",
@@ -77,6 +83,30 @@ def reader_build(job: Object, cluster: Object | None, settings: Settings) -> Bui
         settings=settings,
         namespace_annotations={},
     )
+
+
+def lost_volume(build: Build, directory_id: str) -> str:
+    """Return why a reader would find an empty folder where the job's files were, if it would.
+
+    Args:
+        build: of `reader_build`.
+        directory_id: of an output directory, or `stdouterr`.
+    """
+    outputs = (build.paths.stdouterr, *build.paths.outputs)
+    output = next((each for each in outputs if each.id == directory_id), None)
+    if output is None:
+        return ""
+    where = f"{output.path} of job {job_name(build.job, build.spec)}"
+    by_path = "what a volume still has can be read by path: batchai file list, batchai file stream"
+    if output.mount is not None and output.mount.field in build.volumes.awaited:
+        server = build.volumes.awaited[output.mount.field]
+        return f"{where} lies on file server {server}, which is gone or not ready; {by_path}."
+    if output.mount is None and is_below(output.path, names.MOUNT_ROOT):
+        return (
+            f"{where} lies on a volume of cluster {build.cluster_name}, which is gone or does not "
+            f"mount it any more; {by_path}."
+        )
+    return ""
 
 
 def _placement(build: Build) -> dict[str, Any]:

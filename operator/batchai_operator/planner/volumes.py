@@ -44,6 +44,7 @@ class Mount:
         field: path in the spec, such as `mountVolumes.azureFileShares[0]`.
         secret: name of the Secret with the credentials; None where none is needed.
         account: storage account that the spec names.
+        server: host or address of the account, where it is not the usual one.
         driver: CSI driver; empty for claims of the namespace.
         claim: claim of ours by which it is mounted, which is also how kubelet calls its volume;
             empty for inline volumes and for claims of the namespace.
@@ -58,6 +59,7 @@ class Mount:
     field: str
     secret: str | None = None
     account: str | None = None
+    server: str = ""
     driver: str = ""
     claim: str = ""
     sub_path: str | None = None
@@ -132,6 +134,7 @@ def plan_volumes(
                 field=where,
                 secret=source.secret,
                 account=source.account,
+                server=_server(source),
                 driver=source.driver,
                 claim=made.name if made else place.claims.get(where, ""),
                 sub_path=own.sub_path if own else None,
@@ -171,6 +174,13 @@ def volume_fields(
                     auto = autostorage.is_auto(cluster, volume.relative_mount_path)
                     field = autostorage.FIELD if auto else field
                 yield field, base, volume
+
+
+def _server(source: Source) -> str:
+    """Return the host or address of an account that a driver is told; empty for the usual."""
+    suffix = source.attributes.get("storageEndpointSuffix")
+    named = f"{source.account}.blob.{suffix}" if suffix and source.kind == "blob" else ""
+    return source.attributes.get("server", named)
 
 
 def _source(where: str, volume: Volume, spec: JobSpec, settings: Settings, place: Place) -> Source:

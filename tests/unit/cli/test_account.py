@@ -23,6 +23,9 @@ FILE = {"storage_account": "file", "storage_key": "file-key"}
         (None, None, {"AZURE_BATCHAI_STORAGE_ACCOUNT": "env"}, FILE, ("env", "file-key")),
         # A key is never taken for an account that the command line names.
         ("flag", None, ENVIRONMENT, FILE, ("flag", None)),
+        ("flag", None, {"AZURE_BATCHAI_STORAGE_KEY": "env-key"}, FILE, ("flag", None)),
+        # Unless nothing else says whose it is.
+        ("flag", None, {"AZURE_BATCHAI_STORAGE_KEY": "env-key"}, {}, ("flag", "env-key")),
         ("env", None, ENVIRONMENT, FILE, ("env", "env-key")),
         (None, "flag-key", ENVIRONMENT, {}, ("env", "flag-key")),
         (None, None, {"AZURE_BATCHAI_STORAGE_ACCOUNT": ""}, FILE, ("file", "file-key")),

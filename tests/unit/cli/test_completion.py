@@ -11,6 +11,7 @@ from .objects import HELLO, RECIPE, cluster
 
 MINE = StorageAccount("mine", "bWluZQ==")
 NAME_ONLY = StorageAccount("mine")
+OTHER = StorageAccount("other")
 NONE = StorageAccount()
 ACCOUNT, KEY = "<AZURE_BATCHAI_STORAGE_ACCOUNT>", "<AZURE_BATCHAI_STORAGE_KEY>"
 
@@ -56,6 +57,8 @@ def complete(volumes, account, extra=None):
             "mine",
             {"azure-storage-account-mine-secret": "bWluZQ=="},
         ),
+        # The key of an account that was named without one is in its Secret.
+        (share(credentials={"accountKey": KEY}), NAME_ONLY, "mine", {}),
         # The account out of the URL's host; the given key is not its key.
         (share("other"), MINE, "other", {}),
         (share("other"), NONE, "other", {}),
@@ -98,7 +101,7 @@ def test_a_reference_to_a_secret_or_a_key_vault_stays():
         (share(), NONE, "AZURE_BATCHAI_STORAGE_ACCOUNT or storage_account in section batchai"),
         (blob(accountName=ACCOUNT), NONE, "Please configure Azure Storage account name"),
         (share("mine", credentials={"accountKey": KEY}), NONE, "AZURE_BATCHAI_STORAGE_KEY or"),
-        (share("mine", credentials={"accountKey": KEY}), NAME_ONLY, "Please configure Azure Stor"),
+        (share("mine", credentials={"accountKey": KEY}), OTHER, "Please configure Azure Stor"),
         (blob(), MINE, "no account name provided"),
         (
             {"azureFileShares": [{"relativeMountPath": "logs", "azureFileUrl": "logs"}]},

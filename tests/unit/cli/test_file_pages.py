@@ -11,7 +11,7 @@ from batchai_operator.cli.fileoutput import COLUMNS, listed
 from batchai_operator.cli.main import cli
 from batchai_operator.cli.rendering import render
 from batchai_operator.cli.session import Session
-from batchai_operator.engine.blobports import BlobEntry
+from batchai_operator.engine.blobports import BlobEntry, ContainerGoneError
 from batchai_operator.errors import ForbiddenError, UnavailableError
 
 from .objects import cluster, job, pod
@@ -170,9 +170,25 @@ def test_files_of_a_setup_task(kube, batchai):
     ]
     kube.program = lambda *_: ([3], "batchai: not found")
     assert json.loads(batchai("cluster file list -c nc6").stdout) == []
+    mistyped = batchai("cluster file list -c nc6 -p typo")
+    assert (mistyped.exit_code, "not found" in mistyped.stderr) == (3, True)
     thing["spec"]["nodeSetup"]["setupTask"]["stdOutErrPathPrefix"] = "/elsewhere"
     refused = batchai("cluster file list -c nc6")
     assert (refused.exit_code, "supported only" in refused.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("blob_job")
+def test_a_setup_tasks_container_that_is_gone_is_told(kube):
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"].pop("vmPriority")
+    container = {"accountName": "acct", "containerName": "data", "relativeMountPath": "l"}
+    thing["spec"]["nodeSetup"] = {
+        "mountVolumes": {"azureBlobFileSystems": [container]},
+        "setupTask": {"commandLine": "true", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/l"},
+    }
+    gone = Container(ContainerGoneError("Container data does not exist."))
+    done = straight(kube, "cluster file list -c nc6", gone)
+    assert (done.exit_code, "data does not exist" in done.output) == (3, True)
 
 
 def test_a_reader_that_is_killed_is_replaced_by_another(kube, batchai):

@@ -185,11 +185,43 @@ def test_a_file_that_never_came_is_told_and_exits_0(kube, batchai):
     assert reader_pods(kube) == []
 
 
-def test_an_id_that_does_not_exist_is_an_error_while_the_job_runs(kube, batchai):
-    running(kube)
-    kube.program = lambda *_: ([3], 'batchai: not found: no folder with the id "NOPE"')
-    done = batchai("job file stream -j hello -f x -d NOPE")
+@pytest.mark.parametrize("state", ["queued", "running"])
+@pytest.mark.parametrize("command", ["stream -j hello -f x", "list -j hello"])
+def test_an_id_that_does_not_exist_is_an_error_at_once(kube, batchai, command, state):
+    running(kube)["status"]["executionState"] = state
+    kube.program = lambda *_: pytest.fail("no launcher needs to be asked")
+    done = batchai(f"job file {command} -d NOPE")
     assert (done.exit_code, 'no folder with the id "NOPE"' in done.stderr) == (3, True)
+
+
+def test_a_job_that_is_just_starting_is_waited_for(kube, batchai):
+    """Its node may take a minute for its folders; until then the launcher knows none."""
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        share.follow(name, command)
+        if len(share.offsets) < 30:
+            return [3], "batchai: not found"
+        return [LINES, 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def test_a_file_that_is_there_and_empty_is_not_awaited_aloud(kube, batchai, monkeypatch):
+    share = Share(kube, running(kube, nodes=2))
+    monkeypatch.setattr(reading, "LATE_SECONDS", 0)
+
+    def program(name, command):
+        share.follow(name, command)
+        if len(share.offsets) == 20:
+            share.end_job()
+        return [0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, b"", "")
 
 
 def test_a_path_that_leaves_the_folder_is_refused(kube, batchai):
@@ -198,6 +230,42 @@ def test_a_path_that_leaves_the_folder_is_refused(kube, batchai):
     for command in ("list -j hello -p ../x", "stream -j hello -f ../x"):
         done = batchai(f"job file {command}")
         assert (done.exit_code, "leads out of the folder" in done.stderr) == (1, True)
+
+
+def test_files_on_a_volume_of_a_cluster_that_is_gone_are_not_said_to_be_missing(kube, batchai):
+    thing = running(kube)
+    thing["spec"]["stdOutErrPathPrefix"] = "$AZ_BATCHAI_MOUNT_ROOT/autoafs/logs"
+    Share(kube, thing).end_job()
+    kube.program = lambda *_: pytest.fail("an emptyDir needs no look")
+    for command in ("list -j hello", "stream -j hello -f stdout.txt"):
+        done = batchai(f"job file {command}")
+        assert done.exit_code == 3
+        assert "volume of cluster nc6, which is gone" in done.stderr
+        assert "batchai file list" in done.stderr
+    assert kube.writes == []
+
+
+def test_files_on_a_file_server_that_is_gone_are_not_said_to_be_missing(kube, batchai):
+    thing = running(kube)
+    thing["spec"]["mountVolumes"] = {
+        "fileServers": [{"fileServer": {"id": "nas"}, "relativeMountPath": "logs"}]
+    }
+    Share(kube, thing).end_job()
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, "file server nas, which is gone" in done.stderr) == (3, True)
+    assert kube.writes == []
+
+
+@pytest.mark.parametrize(("is_named", "words"), [(False, True), (True, False)])
+def test_who_must_guess_the_launchers_image_says_so(kube, batchai, monkeypatch, is_named, words):
+    if is_named:
+        monkeypatch.setenv("BATCHAI_OPERATOR_LAUNCHER_IMAGE", "mine:1")
+    kube.add("batchaijobs", job("hello", "succeeded"))
+    start_readers(kube)
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert done.exit_code == 0
+    assert ("BATCHAI_OPERATOR_LAUNCHER_IMAGE may name another" in done.stderr) is words
 
 
 def test_a_job_that_never_had_a_place_for_files_says_why(kube, batchai):
@@ -213,6 +281,9 @@ def test_a_job_that_never_had_a_place_for_files_says_why(kube, batchai):
 
 def test_list_of_a_running_and_of_an_ended_job(kube, batchai, golden):
     thing = running(kube)
+    thing["spec"]["outputDirectories"] = [
+        {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_JOB_MOUNT_ROOT/logs", "pathSuffix": "Models"}
+    ]
     items = [
         {"name": "logs", "fileType": "directory"},
         {

@@ -2,7 +2,9 @@
 
 import pytest
 
-from batchai_operator.engine.transfers.pods import TransferPods, transfer_settings
+from batchai_operator.engine.podfacts import Containers
+from batchai_operator.engine.readers import known_settings
+from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.errors import InvalidSpecError, UnavailableError
 from batchai_operator.planner.transfer import transfer_pod
 from batchai_operator.settings import Settings
@@ -89,7 +91,8 @@ async def test_images_are_those_of_the_namespaces_jobs(kube):
     sidecar = {"name": "batchai-sidecar", "image": "registry.test/launcher:9"}
     pod = {"metadata": {"name": "n", "labels": labels}, "spec": {"initContainers": [sidecar]}}
     kube.add("pods", pod)
-    found = await transfer_settings(kube, Settings(), "team", ["acc"])
+    found = await known_settings(kube, "team", Settings(), Containers(["acc"]))
     assert found.launcher_image == "registry.test/launcher:9"
     told = Settings(launcher_image="mine:1")
-    assert (await transfer_settings(kube, told, "team", [])).launcher_image == "mine:1"
+    found = await known_settings(kube, "team", told, Containers())
+    assert found.launcher_image == "mine:1"

@@ -44,7 +44,7 @@ async def test_a_claim_of_the_namespace_is_mounted(store):
     origin = VolumeOrigin(store, "team", folder, lambda _: None, None)
     made = []
     origin._reader.make = lambda body: _made(made, body)
-    await origin.reader()
+    await origin.reader("volume")
     (volume,) = (v for v in made[0]["spec"]["volumes"] if "persistentVolumeClaim" in v)
     assert volume["persistentVolumeClaim"] == {"claimName": name}
 
@@ -58,7 +58,7 @@ async def test_without_a_job_that_has_the_volume_it_is_said_so(store):
     folder = await folder_of(store, "team")
     origin = VolumeOrigin(store, "team", folder, lambda _: None, None)
     with pytest.raises(InvalidSpecError, match=r"10\.0\.0\.4:/data .* no such job"):
-        await origin.reader()
+        await origin.reader("volume")
     assert store.all(PODS) == []
 
 

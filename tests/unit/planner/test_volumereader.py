@@ -99,6 +99,15 @@ def test_the_reader_mounts_its_volume_only_and_nothing_to_write():
     assert somebody["spec"]["containers"][0]["securityContext"]["runAsNonRoot"] is True
 
 
+@pytest.mark.parametrize(
+    "server", ["account.blob.core.chinacloudapi.cn", "account.privatelink.blob.core.windows.net"]
+)
+def test_a_container_is_asked_for_where_its_spec_says(server):
+    volumes = {"azureBlobFileSystems": [{**BLOB, "server": server}]}
+    for settings in (Settings(), Settings(blob_endpoint="http://elsewhere/{account}")):
+        assert volume_folder(volumes, None, ".", settings).place.url == f"https://{server}"
+
+
 def test_where_blob_storage_has_a_folder():
     place = volume_folder(TWO, None, "seg/stdouterr", Settings(), volume="a/b").place
     assert place is not None

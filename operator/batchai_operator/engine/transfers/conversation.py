@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
+from batchai_operator.engine.filecalls import MISSING, OUTSIDE, USAGE, raise_for
 from batchai_operator.engine.ports import ExecStream
 from batchai_operator.errors import (
     BatchAIError,
@@ -30,6 +31,9 @@ _ERRORS: Mapping[str, type[BatchAIError]] = {
     "refused": RejectedError,
     "mismatch": ConflictError,
 }
+
+_REFUSALS = frozenset({USAGE, MISSING, OUTSIDE})
+"""Exit codes of a launcher that will not serve what it was started for, however often."""
 
 Result = TypeVar("Result")
 
@@ -138,6 +142,8 @@ class Conversation:
 
     def _hung_up(self) -> NoReturn:
         reason = self._run.stderr.strip() if self._run else ""
+        if self._run and self._run.exit_code in _REFUSALS:
+            raise_for(self._run.exit_code, reason)
         raise UnavailableError(reason or "The launcher ended the conversation.")
 
 

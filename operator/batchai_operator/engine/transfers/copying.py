@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
+from batchai_operator.engine.readerpods import StartError
 from batchai_operator.engine.transfers import localfiles
 from batchai_operator.engine.transfers.localfiles import Local
 from batchai_operator.engine.transfers.place import Entry, Place
@@ -50,6 +51,10 @@ class Meter(Protocol):
 
     def done(self, name: str, size: int, *, skipped: bool) -> None:
         """Learn that a file is there."""
+        ...
+
+    def troubled(self, reason: str) -> None:
+        """Learn why something is tried again."""
         ...
 
 
@@ -114,13 +119,13 @@ async def upload(
         BatchAIError: the place cannot be listed, or went away for good.
     """
     files, folders = localfiles.survey(source)
-    there = {entry.name: entry for entry in await _tree(place, destination)}
+    there = {entry.name: entry for entry in await _tree(place, destination, meter)}
     # A file brings the folders above it along.
     brought = {str(above) for local in files for above in PurePosixPath(local.name).parents}
     for name in [*folders, *([] if files else ["."])]:
         if name not in brought and name not in there:
             path = posixpath.join(destination, name)
-            await _again(lambda path=path: place.make_folder(path))  # type: ignore[misc]
+            await _again(meter, lambda path=path: place.make_folder(path))  # type: ignore[misc]
     tasks = [_sending(place, local, destination, there.get(local.name)) for local in files]
     return await _run(tasks, meter, parallel)
 
@@ -141,7 +146,7 @@ async def download(
         NotFoundError: there is no such file or folder.
         BatchAIError: the place cannot be listed, or went away for good.
     """
-    found = await _again(lambda: place.tree(source))
+    found = await _again(meter, lambda: place.tree(source))
     localfiles.make_folder(destination)
     tasks = []
     for entry in found:
@@ -156,9 +161,9 @@ async def download(
     return await _run(tasks, meter, parallel)
 
 
-async def _tree(place: Place, path: str) -> Sequence[Entry]:
+async def _tree(place: Place, path: str, meter: Meter) -> Sequence[Entry]:
     try:
-        return await _again(lambda: place.tree(path))
+        return await _again(meter, lambda: place.tree(path))
     except NotFoundError:
         return ()
 
@@ -244,29 +249,30 @@ async def _run(tasks: Sequence[_Task], meter: Meter, parallel: int) -> Tally:
 
 
 async def _one(task: _Task, meter: Meter, tally: Tally) -> None:
-    if await _again(task.is_there):
+    if await _again(meter, task.is_there):
         tally.skipped += 1
         meter.moved(task.size)
         meter.done(task.name, task.size, skipped=True)
         return
     counted = _Counted(meter)
     try:
-        await _again(lambda: task.copy(counted), lambda: counted.safe)
+        await _again(meter, lambda: task.copy(counted), lambda: counted.safe)
     except ConflictError:
         # What an earlier copy left was of another file, or this one changes; from the beginning.
         counted.reset()
-        await _again(lambda: task.copy(counted), lambda: counted.safe)
+        await _again(meter, lambda: task.copy(counted), lambda: counted.safe)
     tally.copied += 1
     tally.size += task.size
     meter.done(task.name, task.size, skipped=False)
 
 
 async def _again(
-    do: Callable[[], Awaitable[Result]], safe: Callable[[], int] = lambda: 0
+    meter: Meter, do: Callable[[], Awaitable[Result]], safe: Callable[[], int] = lambda: 0
 ) -> Result:
     """Do something until it works, as long as it is worth trying again.
 
     Args:
+        meter: told why it is tried again.
         do: what to do.
         safe: bytes that were there when it was last tried; while they become more, patience has no
             end.
@@ -275,10 +281,13 @@ async def _again(
     while True:
         try:
             return await do()
-        except UnavailableError:
+        except StartError:
+            raise  # Its Pod had all the time there is.
+        except UnavailableError as error:
             if safe() > best:
                 delay, best = _FIRST_DELAY, safe()
             if delay > _LONGEST_DELAY:
                 raise
+            meter.troubled(str(error))
         await asyncio.sleep(delay)
         delay *= 2

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -39,8 +40,11 @@ class Local:
 def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
     """Return the files below a folder (or the one file) and the names of its folders.
 
+    A link to a folder that it lies in is left out, for it has no end.
+
     Raises:
         NotFoundError: there is no such file or folder.
+        RejectedError: a folder cannot be read.
     """
     if not source.is_dir():
         found = look(source)
@@ -48,8 +52,12 @@ def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
             raise NotFoundError(f"There is no file or folder {source}.")
         return (found,), ()
     files, folders = [], []
-    for folder, names, file_names in os.walk(source, followlinks=True):
-        names.sort()
+    above: dict[str, frozenset[tuple[int, int]]] = {str(source): _identity(source)}
+    for folder, names, file_names in os.walk(source, onerror=_unreadable, followlinks=True):
+        here = above.pop(folder)
+        inside = {name: _identity(Path(folder, name)) for name in sorted(names)}
+        names[:] = [name for name, own in inside.items() if own and not own <= here]
+        above |= {os.path.join(folder, name): here | inside[name] for name in names}  # noqa: PTH118 (as os.walk)
         relative = PurePosixPath(Path(folder).relative_to(source).as_posix())
         folders += [str(relative / name) for name in names]
         for name in sorted(file_names):
@@ -57,6 +65,29 @@ def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
             if local is not None and not _is_partial(name):
                 files.append(Local(local.path, str(relative / name), local.size, local.modified))
     return files, folders
+
+
+def _identity(folder: Path) -> frozenset[tuple[int, int]]:
+    """Return what tells a folder from all others; empty when it has gone."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return frozenset()
+    return frozenset({(found.st_dev, found.st_ino)})
+
+
+def _unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # What has gone meanwhile is nobody's trouble.
+        raise RejectedError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what this machine says about one file into an error of ours, which names it."""
+    try:
+        yield
+    except OSError as error:
+        raise RejectedError(f"{path}: {error.strerror}") from error
 
 
 def look(path: Path) -> Local | None:
@@ -86,17 +117,19 @@ def make_folder(path: Path) -> None:
     Raises:
         RejectedError: it cannot be made.
     """
-    try:
+    with _told(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RejectedError(f"{path}: {error.strerror}") from error
 
 
 async def md5(path: Path) -> str:
-    """Sum up a file, in a thread: a large one takes a while."""
+    """Sum up a file, in a thread: a large one takes a while.
+
+    Raises:
+        RejectedError: it cannot be read.
+    """
 
     def sum_up() -> str:
-        with path.open("rb") as file:
+        with _told(path), path.open("rb") as file:
             return hashlib.file_digest(file, _md5).hexdigest()
 
     return await asyncio.to_thread(sum_up)
@@ -119,12 +152,16 @@ class Reading:
 
         Raises:
             ConflictError: the file became shorter.
+            RejectedError: it cannot be read, or is not there any more.
         """
         at = 0
-        with self._path.open("rb") as file:
+        with _told(self._path):
+            opened = self._path.open("rb")
+        with opened as file:
             while at < self._size:
                 limit = self._offset - at if at < self._offset else self._size - at
-                piece = file.read(min(PIECE_BYTES, limit))
+                with _told(self._path):
+                    piece = file.read(min(PIECE_BYTES, limit))
                 if not piece:
                     raise ConflictError(f"{self._path} became shorter while it was read.")
                 self._sum.update(piece)
@@ -151,16 +188,14 @@ class Writing:
 
     def __enter__(self) -> Self:
         make_folder(self._target.parent)
-        try:
+        with _told(self._partial):
             self._file = self._partial.open("a+b")
-        except OSError as error:
-            raise RejectedError(f"{self._partial}: {error.strerror}") from error
-        if self._file.tell() > self._limit:
-            self._file.truncate(0)
-        self._file.seek(0)
-        while piece := self._file.read(PIECE_BYTES):
-            self._sum.update(piece)
-            self.size += len(piece)
+            if self._file.tell() > self._limit:
+                self._file.truncate(0)
+            self._file.seek(0)
+            while piece := self._file.read(PIECE_BYTES):
+                self._sum.update(piece)
+                self.size += len(piece)
         self.offset = self.size
         return self
 
@@ -168,7 +203,8 @@ class Writing:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            with _told(self._partial):  # What was kept in memory is written now.
+                self._file.close()
 
     @property
     def md5(self) -> str:
@@ -182,24 +218,21 @@ class Writing:
             RejectedError: this machine does not take them.
         """
         assert self._file is not None, "enter the context first"  # noqa: S101 (a bug of ours)
-        try:
+        with _told(self._partial):
             self._file.write(piece)
-        except OSError as error:
-            raise RejectedError(f"{self._partial}: {error.strerror}") from error
         self._sum.update(piece)
         self.size += len(piece)
 
     def keep(self, modified: int) -> None:
         """Give the file its name and its time."""
-        os.utime(self._partial, ns=(modified, modified))
-        try:
+        with _told(self._target):
+            os.utime(self._partial, ns=(modified, modified))
             self._partial.replace(self._target)
-        except OSError as error:
-            raise RejectedError(f"{self._target}: {error.strerror}") from error
 
     def throw_away(self) -> None:
         """Remove what arrived."""
-        self._partial.unlink(missing_ok=True)
+        with _told(self._partial):
+            self._partial.unlink(missing_ok=True)
 
 
 def _is_partial(name: str) -> bool:

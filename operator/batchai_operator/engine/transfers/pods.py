@@ -4,11 +4,11 @@ The `Sources` of sessions.py for `batchai storage`. It reads and writes no file 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from batchai_operator.engine.podfacts import is_running, reader_settings, why_not_running
+from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
-from batchai_operator.engine.readerpods import Source
+from batchai_operator.engine.readerpods import Source, StartError
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
 from batchai_operator.names import (
     COMPONENT_LABEL,
@@ -17,7 +17,6 @@ from batchai_operator.names import (
     TRANSFER_COMPONENT,
 )
 from batchai_operator.planner.mounts import classify
-from batchai_operator.settings import Settings
 
 START_SECONDS = 120.0
 """How long the Pod may take; the node may have to pull the launcher's image."""
@@ -46,7 +45,8 @@ class TransferPods:
 
         Raises:
             InvalidSpecError: its volume cannot be mounted, and trying again would not help.
-            UnavailableError: it did not start.
+            StartError: it was given all the time there is and does not start.
+            UnavailableError: it ended before it could be used.
         """
         if self._made is None:
             await self._remove_ended()
@@ -115,9 +115,10 @@ class TransferPods:
                     self._announce(warned)
                 told = warned
             if ended or loop.time() >= give_up:
-                verb = "ended" if ended else "does not start"
                 reason = told or why_not_running(pod)
-                raise UnavailableError(f"Pod {source.pod} {verb}: {reason}")
+                if ended:
+                    raise UnavailableError(f"Pod {source.pod} ended: {reason}")
+                raise StartError(f"Pod {source.pod} does not start: {reason}")
             if look == _LOOKS_BEFORE_TALK:
                 self._announce(f"Pod {source.pod} starts to copy the files.")
             await asyncio.sleep(_POLL_SECONDS)
@@ -128,25 +129,6 @@ class TransferPods:
         events = await self._store.list(EVENTS, source.namespace, fields=about)
         latest = max(events, key=lambda it: str(it.get("lastTimestamp") or ""), default=None)
         return " ".join(str(latest.get("message")).split()) if latest else ""
-
-
-async def transfer_settings(
-    store: ObjectStore, settings: Settings, namespace: str, accounts: Sequence[str]
-) -> Settings:
-    """Take from the namespace's jobs, if there are any, what only the operator's settings say.
-
-    Args:
-        store: the API server.
-        settings: what the user's environment says; it wins.
-        namespace: where to look for a job's Pod.
-        accounts: storage accounts that may stand in the address of a mounted container.
-    """
-    if "launcher_image" in settings.model_fields_set:
-        return settings
-    labels = f"{MANAGED_BY_LABEL}={FIELD_MANAGER},{COMPONENT_LABEL}=node"
-    async for page in store.pages(PODS, namespace, labels=labels):
-        return reader_settings(settings, page[:1], accounts)
-    return settings
 
 
 def _driver(body: Object) -> str:

@@ -113,12 +113,16 @@ class Silence:
     def __init__(self) -> None:
         self.files = self.size = self.there = 0
         self.names: list[tuple[str, int, bool]] = []
+        self.troubles: list[str] = []
 
     def begin(self, files: int, size: int) -> None:
         self.files, self.size = files, size
 
     def moved(self, count: int) -> None:
         self.there += count
+
+    def troubled(self, reason: str) -> None:
+        self.troubles.append(reason)
 
     def done(self, name: str, size: int, *, skipped: bool) -> None:
         self.names.append((name, size, skipped))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from batchai_operator.engine.readerpods import StartError
 from batchai_operator.engine.transfers.copying import download, upload
+from batchai_operator.engine.transfers.localfiles import survey
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.errors import NotFoundError, RejectedError, UnavailableError
 
@@ -182,3 +184,71 @@ async def test_a_missing_source_is_told(tree, place, tmp_path):
         await upload(place, tree / "nothing", "", Silence(), parallel=1)
     with pytest.raises(NotFoundError):
         await download(place, "nothing", tmp_path / "back", Silence(), parallel=1)
+
+
+async def test_a_pod_that_does_not_start_is_not_tried_again(tree, place, monkeypatch):
+    tries = []
+
+    async def find(_):
+        tries.append(1)
+        raise StartError("Pod p does not start: no image")
+
+    monkeypatch.setattr(place, "tree", find)
+    with pytest.raises(StartError):
+        await upload(place, tree, "x", Silence(), parallel=1)
+    assert len(tries) == 1
+
+
+async def test_what_is_tried_again_is_told(tree, place):
+    meter = Silence()
+    place.breaks_after = [300_000]
+    await upload(place, tree, "x", meter, parallel=1)
+    assert meter.troubles == ["the connection broke"]
+
+
+async def test_a_file_that_vanishes_fails_and_the_others_do_not(tree, place):
+    class Meter(Silence):
+        def begin(self, files, size):
+            super().begin(files, size)
+            (tree / "a.txt").unlink()
+
+    tally = await upload(place, tree, "x", Meter(), parallel=1)
+    assert tally.copied == 2
+    (error,) = tally.failures.values()
+    assert isinstance(error, RejectedError)
+    assert "a.txt: No such file" in str(error)
+
+
+async def test_a_disk_that_does_not_keep_a_file_fails_that_file(tree, place, tmp_path, monkeypatch):
+    def refuse(path, **_):
+        if "a.txt" in str(path):
+            raise OSError(1, "Operation not permitted")
+
+    await upload(place, tree, "x", Silence(), parallel=1)
+    monkeypatch.setattr(os, "utime", refuse)
+    tally = await download(place, "x", tmp_path / "back", Silence(), parallel=1)
+    assert list(tally.failures) == ["a.txt"]
+    assert tally.copied == 2
+
+
+def test_links_to_folders_are_followed_but_not_round_and_round(tree):
+    (tree / "sub" / "up").symlink_to(tree)
+    (tree / "sub" / "self").symlink_to(".")
+    (tree / "twin").symlink_to("sub/deep")
+    files, folders = survey(tree)
+    names = [local.name for local in files]
+    assert sorted(names) == ["a.txt", "sub/deep/ä b", "sub/empty", "twin/ä b"]
+    assert sorted(folders) == ["hollow", "hollow/inner", "sub", "sub/deep", "twin"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tree, monkeypatch):
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(RejectedError, match="deep: Permission denied"):
+        survey(tree)

@@ -17,6 +17,7 @@ from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import (
     BatchAIError,
     ConflictError,
+    InvalidSpecError,
     NotFoundError,
     RejectedError,
     UnavailableError,
@@ -57,14 +58,15 @@ class Launcher:
         if self.on_open:
             raise self.on_open
         self.sent.append(bytearray())
-        yield Run(self.runs.pop(0), self.sent[-1])
+        yield Run(self.runs.pop(0), self.sent[-1], self.exit_code, self.stderr)
 
 
 class Run:
-    stderr, exit_code = "", 0
-
-    def __init__(self, pieces: list[bytes], sent: bytearray) -> None:
+    def __init__(
+        self, pieces: list[bytes], sent: bytearray, exit_code: int = 0, stderr: str = ""
+    ) -> None:
         self._pieces, self._sent = pieces, sent
+        self.exit_code, self.stderr = exit_code, stderr
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
@@ -175,3 +177,21 @@ class Silent(Run):
 
         await asyncio.Event().wait()
         yield b""
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (1, UnavailableError),
+        (2, InvalidSpecError),
+        (3, NotFoundError),
+        (4, RejectedError),
+        (137, UnavailableError),
+    ],
+)
+async def test_a_launcher_that_refuses_its_folder_says_why(code, error):
+    launcher = Launcher([])
+    launcher.exit_code, launcher.stderr = code, "batchai: not found"
+    async with place(launcher) as there:
+        with pytest.raises(error, match="batchai: not found"):
+            await there.tree("x")
