@@ -72,7 +72,7 @@ async def test_who_may_not_see_claims_gets_a_reader_all_the_same(store, monkeypa
     origin = VolumeOrigin(store, "team", folder, lambda _: None, None)
     made = []
     origin._reader.make = lambda body: _made(made, body)
-    await origin.reader()
+    await origin.reader("volume")
     assert len(made) == 1
 
 
