@@ -24,6 +24,9 @@ from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableEr
 LATE_SECONDS = 1.0
 """After so long without a byte the user is told that the file is awaited."""
 
+_MISSING_PATIENCE = 4
+"""After so many looks a folder from which something was shown is gone for good."""
+
 _NOT_STARTED = "The job has not started, so there are no files yet."
 
 Items = list[dict[str, Any]]
@@ -107,8 +110,10 @@ class Reading:
 
     async def follow(self, progress: Progress) -> bool:
         """Hand over a file to its end; return whether it exists. See `OutputFiles.stream`."""
+        missing = 0
 
         async def step(source: Source | Absence | None) -> bool | None:
+            nonlocal missing
             if source is Absence.NOT_STARTED:
                 return None
             if source is None and (folder := await self._origin.folder(self._id)) is not None:
@@ -127,7 +132,11 @@ class Reading:
                 filecalls.raise_for(code, complaint)
             elif is_last:
                 return False
-            # The origin knows the directory, so a node that runs has yet to make its folders.
+            # The origin knows the directory, so a node that runs has yet to make its folders; but
+            # where something was shown they were there, and somebody has removed them.
+            missing = missing + 1 if code == filecalls.MISSING and progress.offset else 0
+            if missing > _MISSING_PATIENCE:
+                filecalls.raise_for(code, complaint)
             return None
 
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._await_aloud, progress)

@@ -209,6 +209,20 @@ def test_a_job_that_is_just_starting_is_waited_for(kube, batchai):
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
 
 
+def test_a_folder_that_vanishes_in_mid_stream_is_told(kube, batchai):
+    """Somebody has removed the share of a job that runs on; nothing would ever come again."""
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        share.follow(name, command)
+        return ([LINES, 3] if len(share.offsets) == 1 else [3]), "batchai: no such directory"
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (3, LINES)
+    assert "no such directory" in done.stderr
+
+
 def test_a_file_that_is_there_and_empty_is_not_awaited_aloud(kube, batchai, monkeypatch):
     share = Share(kube, running(kube, nodes=2))
     monkeypatch.setattr(reading, "LATE_SECONDS", 0)
