@@ -140,8 +140,7 @@ def test_a_container_is_read_without_any_pod(scene: Scene, batchai: Batchai, blo
     assert "sig=" not in json.dumps(scene.job(blob_job)), "a link may not be kept"
     # For that file only: the signature opens no other, and not the container.
     for other in (link.replace("stdout.txt", "stderr.txt"), _container_of(link)):
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(other)
+        assert refusal(other) in {403, 404}
     streamed = batchai("job", "file", "stream", "-j", blob_job, "-f", "stdout.txt")
     assert streamed.stdout == content
     below = items(batchai, "job", "file", "list", "-j", blob_job, "-d", "M")
@@ -150,6 +149,14 @@ def test_a_container_is_read_without_any_pod(scene: Scene, batchai: Batchai, blo
     flags = ("--storage-account-name", ACCOUNT, "--bfs-name", "data")
     path = f"{scene.folder(blob_job)}/stdout.txt"
     assert batchai("file", "stream", *flags, "-p", path).stdout == content
+
+
+def refusal(link: str) -> int:
+    """Return the code with which storage refuses a link; the answer's connection is closed."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link)
+    with refused.value as answer:
+        return int(answer.code)
 
 
 def _container_of(link: str) -> str:
@@ -163,9 +170,7 @@ async def test_a_link_ends(blob_job: str, scene: Scene, endpoint: str, account_k
     async with AzureContainer(url, "data", BlobCredential(ACCOUNT, account_key)) as container:
         link = container.link(f"{scene.folder(blob_job)}/stdout.txt", -1)
     assert link is not None
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(link)  # noqa: ASYNC210 (nothing else runs in this loop)
-    assert refused.value.code == 403
+    assert refusal(link) == 403
 
 
 EXPIRED = "sv=2024-11-04&ss=b&srt=sco&sp=rl&se=2020-01-01&sig=c2ln"
