@@ -187,7 +187,7 @@ def test_an_output_directory_while_the_job_runs_and_afterwards(
     assert list(sums(tmp_path / "one")) == ["numbers"]
     batchai.run(*words, tmp_path / "x", "-p", "../..", code=1)
     batchai.run("job", "file", "download", "-j", "train", "-d", "NO", "--destination", tmp_path,
-                code=1)  # fmt: skip
+                code=3)  # fmt: skip
 
 
 def _transfer_pods(scene: Scene) -> list[str]:

@@ -36,7 +36,9 @@ def test_a_prefix_on_no_volume(scene: Scene, batchai: Batchai) -> None:
         assert told == expected
     assert scene.text("half", "stdout.txt") == "x\n"
     for words in (("-j", "half", "-d", "MODEL"), ("-j", "whole")):
-        assert "not found" in batchai.run("job", "file", "list", *words, code=3)
+        said = batchai.run("job", "file", "list", *words, code=3)
+        assert "/mounts/external/" in said
+        assert "batchai file list" in said
     assert "stdout.txt" in batchai.run("job", "file", "list", "-j", "half")
 
 
