@@ -39,6 +39,13 @@ class Source:
     is_reader: bool
 
 
+async def latest_warning(store: ObjectStore, source: Source) -> Object | None:
+    """Return the latest Event of type Warning about a Pod; mount errors are told nowhere else."""
+    about = f"involvedObject.uid={source.uid},type=Warning"
+    events = await store.list(EVENTS, source.namespace, fields=about)
+    return max(events, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+
+
 class StartError(UnavailableError):
     """A reader Pod was given all the time there is and does not start; says why."""
 
@@ -126,10 +133,6 @@ class ReaderPod:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _warning(self, source: Source) -> str:
-        """Return the latest Warning about a Pod; mount errors are told nowhere else."""
-        fields = f"involvedObject.uid={source.uid},type=Warning"
-        events = await self._store.list(EVENTS, source.namespace, fields=fields)
-        if not events:
-            return ""
-        latest = max(events, key=lambda event: str(event.get("lastTimestamp") or ""))
-        return f"{latest.get('reason')}: {latest.get('message')}"
+        """Say what the latest Warning about a Pod says."""
+        latest = await latest_warning(self._store, source)
+        return f"{latest.get('reason')}: {latest.get('message')}" if latest else ""

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 
 from batchai_operator.engine.podfacts import is_running, why_not_running
-from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
-from batchai_operator.engine.readerpods import Source, StartError
+from batchai_operator.engine.ports import PODS, Object, ObjectStore
+from batchai_operator.engine.readerpods import Source, StartError, latest_warning
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
 from batchai_operator.names import (
     COMPONENT_LABEL,
@@ -124,10 +124,8 @@ class TransferPods:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _warning(self, source: Source) -> str:
-        """Return the latest Warning about the Pod; mount errors are told nowhere else."""
-        about = f"involvedObject.uid={source.uid},type=Warning"
-        events = await self._store.list(EVENTS, source.namespace, fields=about)
-        latest = max(events, key=lambda it: str(it.get("lastTimestamp") or ""), default=None)
+        """Say what the latest Warning about the Pod says, in one line."""
+        latest = await latest_warning(self._store, source)
         return " ".join(str(latest.get("message")).split()) if latest else ""
 
 
