@@ -1,8 +1,6 @@
 """A stream arrives byte for byte, whatever happens to connection, reader Pod, storage and file."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import IO
 
 import pytest
 
+from support.command import devcluster
 from support.commandline import Batchai
 from support.cuttable import Cuttable
 from support.objects import LOGS, a_job, a_share
@@ -23,7 +22,7 @@ BIG_FILE = ("job", "file", "stream", "-d", "M", "-f", "big", "-j")
 
 
 def storage(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "batchai_devcluster", "storage", *words], check=True)
+    devcluster("storage", *words)
 
 
 @pytest.fixture(scope="module")
