@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from batchai_devcluster.paths import REPOSITORY
-from batchai_operator.planner.expansion import MAX_TEXT_BYTES
+from batchai_operator.planner.pods.expansion import MAX_TEXT_BYTES
 from support.handover import SHOW, expanded, handed_over, run_on_loopback
 from support.objects import a_job
 from support.planning import ACCOUNT_SECRET

@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from batchai_operator.cli.unknown import drop_unknown
-from batchai_operator.planner.cluster import plan_cluster
+from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import ClusterFacts, Object, SecretFacts
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.secrets import secrets_needed
 from batchai_operator.planner.reasons import explain
-from batchai_operator.planner.secrets import secrets_needed
 from support.api import ApiError
 from support.crd_server import Server
 from support.planning import NOW, SETTINGS, a_cluster, a_job, facts

@@ -14,7 +14,7 @@ from typing import Any
 
 from batchai_operator.names import JOB_CONTAINER, LS_ROOT
 from batchai_operator.planner.facts import SecretFacts
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import ACCOUNT, ACCOUNT_SECRET, facts
 
 SHOW = "cat /proc/$$/environ /proc/$$/cmdline\nexit\n"

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from batchai_operator.planner import admission
+from batchai_operator.planner.clusters import admission
+from batchai_operator.planner.endpoints import FileServerEndpoint
 from batchai_operator.planner.facts import (
     Admission,
     JobFacts,
@@ -19,8 +20,7 @@ from batchai_operator.planner.facts import (
     Refusal,
     SecretFacts,
 )
-from batchai_operator.planner.fileservers import FileServerEndpoint
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.settings import Settings
 

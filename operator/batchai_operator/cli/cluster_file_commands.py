@@ -18,9 +18,9 @@ from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
 from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import NotFoundError
-from batchai_operator.planner.autostorage import with_auto_storage
-from batchai_operator.planner.setupfiles import setup_folder
-from batchai_operator.planner.volumereader import volume_folder
+from batchai_operator.planner.files.setupfiles import setup_folder
+from batchai_operator.planner.files.volumereader import volume_folder
+from batchai_operator.planner.volumes.autostorage import with_auto_storage
 from batchai_operator.settings import Settings
 
 SETUP_COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from batchai_operator.model.base import to_wire
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_SUBSCRIPTION, DEFAULT_WORKSPACE
-from batchai_operator.planner.autostorage import volumes
+from batchai_operator.planner.volumes.autostorage import volumes
 
 PROVIDER = "providers/Microsoft.BatchAI"
 

@@ -35,8 +35,8 @@ from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
-from batchai_operator.planner.autostorage import with_auto_storage
-from batchai_operator.planner.volumereader import volume_folder
+from batchai_operator.planner.files.volumereader import volume_folder
+from batchai_operator.planner.volumes.autostorage import with_auto_storage
 from batchai_operator.settings import Settings
 
 

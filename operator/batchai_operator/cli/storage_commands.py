@@ -27,7 +27,7 @@ from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import BatchAIError, InvalidSpecError
-from batchai_operator.planner.transfer import transfer_pod
+from batchai_operator.planner.files.transfer import transfer_pod
 from batchai_operator.settings import Settings
 
 Result = TypeVar("Result")

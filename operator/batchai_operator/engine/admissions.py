@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from batchai_operator.engine.cache import Cache, Key
 from batchai_operator.engine.ports import Object
-from batchai_operator.planner import admission
-from batchai_operator.planner.admission import Claim
+from batchai_operator.planner.clusters import admission
+from batchai_operator.planner.clusters.admission import Claim
 from batchai_operator.planner.facts import Admission
 
 

@@ -18,8 +18,8 @@ from batchai_operator.errors import (
     RejectedError,
     StorageError,
 )
-from batchai_operator.planner import autostorage
 from batchai_operator.planner.facts import AutoStorageFacts
+from batchai_operator.planner.volumes import autostorage
 from batchai_operator.settings import Settings
 
 WORKERS = 2

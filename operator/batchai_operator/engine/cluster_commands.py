@@ -8,8 +8,8 @@ from typing import Any
 
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, NotFoundError
-from batchai_operator.planner.autostorage import PREPARING, READY
 from batchai_operator.planner.naming import cluster_object_name
+from batchai_operator.planner.volumes.autostorage import PREPARING, READY
 
 _GONE_SECONDS = 120.0
 _STORAGE_SECONDS = 20.0

@@ -12,7 +12,7 @@ from batchai_operator.engine.cache import Cache, Key, name_of
 from batchai_operator.engine.inbox import Enqueue, Task
 from batchai_operator.engine.ports import CLUSTERS, Clock, Object
 from batchai_operator.engine.report import Reporter
-from batchai_operator.planner.cluster import plan_cluster
+from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts
 from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.settings import Settings

@@ -20,8 +20,8 @@ from batchai_operator.engine.ports import (
 from batchai_operator.engine.report import Reporter
 from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
 from batchai_operator.planner.facts import FileServerFacts
-from batchai_operator.planner.fileserver import plan_file_server
-from batchai_operator.planner.fileserver_children import child_name, used_claim
+from batchai_operator.planner.fileservers.children import child_name, used_claim
+from batchai_operator.planner.fileservers.fileserver import plan_file_server
 from batchai_operator.planner.plan import FileServerPlan
 from batchai_operator.settings import Settings
 

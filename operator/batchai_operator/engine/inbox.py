@@ -23,7 +23,7 @@ from batchai_operator.engine.ports import (
 )
 from batchai_operator.engine.serveruses import ServerUses, endpoint, names_of
 from batchai_operator.engine.sharedvolumes import ClaimUses
-from batchai_operator.planner.autostorage import why_missing
+from batchai_operator.planner.volumes.autostorage import why_missing
 
 
 class Task(NamedTuple):

@@ -23,12 +23,12 @@ from batchai_operator.engine.report import Reporter
 from batchai_operator.engine.serveruses import endpoints
 from batchai_operator.engine.sharedvolumes import SharedVolumes
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, RejectedError
-from batchai_operator.planner.admission import nodes_of
+from batchai_operator.planner.clusters.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.observed import attempt_of, observe
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.observed import attempt_of, observe
+from batchai_operator.planner.jobs.secrets import secrets_needed
 from batchai_operator.planner.plan import JobPlan
-from batchai_operator.planner.secrets import secrets_needed
 from batchai_operator.settings import Settings
 
 REFUSED_AGAIN_SECONDS = 15.0

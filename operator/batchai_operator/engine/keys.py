@@ -6,8 +6,8 @@ nothing; a job whose spec is nonsense is the planner's to refuse.
 
 from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
+from batchai_operator.planner.jobs.status import FINISHED
 from batchai_operator.planner.naming import cluster_name
-from batchai_operator.planner.status import FINISHED
 
 
 def is_finished(job: Object) -> bool:

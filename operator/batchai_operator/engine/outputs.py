@@ -21,8 +21,8 @@ from batchai_operator.engine.reading import Reading
 from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import STDOUTERR_ID
-from batchai_operator.planner.blobplaces import BlobPlace, output_place
-from batchai_operator.planner.reader import reader_build
+from batchai_operator.planner.files.blobplaces import BlobPlace, output_place
+from batchai_operator.planner.files.reader import reader_build
 
 
 def check_directory(job: Mapping[str, Any], directory_id: str) -> None:

@@ -27,7 +27,7 @@ from batchai_operator.names import (
     JOB_UID_LABEL,
     NODE_INDEX_LABEL,
 )
-from batchai_operator.planner.reader import lost_volume, pod_of, reader_build
+from batchai_operator.planner.files.reader import lost_volume, pod_of, reader_build
 from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
-from batchai_operator.planner.fileservers import FileServerEndpoint, FileServers, named_server
+from batchai_operator.planner.endpoints import FileServerEndpoint, FileServers, named_server
 
 
 class ServerUses:

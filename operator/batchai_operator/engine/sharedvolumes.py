@@ -18,7 +18,7 @@ from batchai_operator.engine.cache import Key, job_of
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
 from batchai_operator.names import SOURCE_ANNOTATION
-from batchai_operator.planner.claims import (
+from batchai_operator.planner.volumes.claims import (
     SHARED_LABELS,
     SharedVolume,
     is_shared,

@@ -12,7 +12,7 @@ from batchai_operator.engine.blobfiles import BlobFolder
 from batchai_operator.engine.blobports import BlobCredential, OpenContainer
 from batchai_operator.engine.ports import SECRETS, ObjectStore
 from batchai_operator.errors import ForbiddenError, NotFoundError
-from batchai_operator.planner.blobplaces import BlobPlace
+from batchai_operator.planner.files.blobplaces import BlobPlace
 
 DEFAULT_MINUTES = 60
 """How long links work unless the user says otherwise (spec 6.1)."""

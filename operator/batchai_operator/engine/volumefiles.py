@@ -15,8 +15,8 @@ from batchai_operator.engine.reading import Reading
 from batchai_operator.engine.serveruses import endpoints
 from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import ForbiddenError, InvalidSpecError, NotFoundError
-from batchai_operator.planner.forms import Place
-from batchai_operator.planner.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
+from batchai_operator.planner.files.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
+from batchai_operator.planner.volumes.forms import Place
 
 
 async def known_place(store: ObjectStore, namespace: str) -> Place:

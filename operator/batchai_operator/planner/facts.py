@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from batchai_operator.planner.fileservers import FileServers
+from batchai_operator.planner.endpoints import FileServers
 from batchai_operator.settings import Settings
 
 Object = dict[str, Any]

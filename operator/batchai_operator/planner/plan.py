@@ -8,8 +8,8 @@ carried out.
 from dataclasses import dataclass
 from typing import Literal
 
-from batchai_operator.planner.claims import SharedVolume
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.volumes.claims import SharedVolume
 
 
 @dataclass(frozen=True)

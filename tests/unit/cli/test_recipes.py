@@ -12,11 +12,11 @@ import pytest
 
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner.build import make_build, storage_notes
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.paths import job_paths, job_root
-from batchai_operator.planner.sizes import NodeShare
-from batchai_operator.planner.volumes import plan_volumes
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.pods.build import make_build, storage_notes
+from batchai_operator.planner.pods.paths import job_paths, job_root
+from batchai_operator.planner.pods.sizes import NodeShare
+from batchai_operator.planner.volumes.mounting import plan_volumes
 from support.planning import SETTINGS, a_job, facts, launcher_plan
 
 from .objects import cluster

@@ -6,7 +6,7 @@ from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.errors import InvalidSpecError, UnavailableError
-from batchai_operator.planner.transfer import transfer_pod
+from batchai_operator.planner.files.transfer import transfer_pod
 from batchai_operator.settings import Settings
 
 SHARE = {"azureFileShares": [{"azureFileUrl": "https://acc.file.core.windows.net/logs"}]}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from batchai_operator.engine import admissions as admissions_module
 from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.ports import JOBS, PODS
-from batchai_operator.planner import admission
+from batchai_operator.planner.clusters import admission
 from batchai_operator.planner.facts import Admission
 from unit.engine.world import World
 

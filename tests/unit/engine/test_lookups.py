@@ -5,7 +5,7 @@ import pytest
 from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import NODES
 from batchai_operator.planner.facts import NodeCapacity
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import a_cluster, a_job, facts
 from unit.engine.fakes import FakeClock, FakeStore
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchai_operator.planner import admission
+from batchai_operator.planner.clusters import admission
 from support.planning import a_cluster, a_job
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.records import Verdict, parse_record
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.records import Verdict, parse_record
 from support.planning import a_record, carry_out, ended, facts, running, with_pods
 
 JSON = st.recursive(

@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from batchai_operator.model.cluster import ClusterSpec
-from batchai_operator.planner import autostorage
-from batchai_operator.planner.cluster import plan_cluster
+from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts, SecretFacts
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.reader import reader_pod
-from batchai_operator.planner.secrets import secrets_needed
+from batchai_operator.planner.files.reader import reader_pod
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.secrets import secrets_needed
+from batchai_operator.planner.volumes import autostorage
 from batchai_operator.settings import AutoStorageSettings
 from support.planning import NOW, SETTINGS, a_cluster, a_job, facts
 

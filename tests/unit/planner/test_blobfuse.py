@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchai_operator.planner.blobfuse import DEFAULT_OPTIONS, translate
+from batchai_operator.planner.volumes.blobfuse import DEFAULT_OPTIONS, translate
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner.build import check_supported
+from batchai_operator.planner.pods.build import check_supported
 from support.planning import SETTINGS, a_job
 
 

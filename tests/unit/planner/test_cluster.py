@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchai_operator.planner.cluster import plan_cluster
+from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import ClusterFacts
 from support.planning import NOW, SETTINGS, a_cluster, a_job
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from batchai_operator.planner.facts import FileServerFacts
-from batchai_operator.planner.fileserver import LOOK_AGAIN_SECONDS, plan_file_server
-from batchai_operator.planner.fileserver_children import deployment
+from batchai_operator.planner.fileservers.children import deployment
+from batchai_operator.planner.fileservers.fileserver import LOOK_AGAIN_SECONDS, plan_file_server
 from batchai_operator.planner.specs import file_server_spec
 from batchai_operator.settings import Settings
 

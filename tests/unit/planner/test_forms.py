@@ -6,11 +6,11 @@ import pytest
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
+from batchai_operator.planner.endpoints import FileServerEndpoint
 from batchai_operator.planner.facts import SecretFacts
-from batchai_operator.planner.fileservers import FileServerEndpoint
-from batchai_operator.planner.forms import Place
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.volumes import Volumes, plan_volumes
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.volumes.forms import Place
+from batchai_operator.planner.volumes.mounting import Volumes, plan_volumes
 from support.planning import SETTINGS, a_job, facts
 
 GUID = "11111111-2222-3333-4444-555555555555"

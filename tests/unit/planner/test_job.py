@@ -4,7 +4,7 @@ import copy
 from dataclasses import replace
 
 from batchai_operator.planner.facts import Admission
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import (
     NOW,
     a_job,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import (
     a_job,
     a_record,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.losses import parse_loss
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.losses import parse_loss
 from support.planning import a_job, a_record, carry_out, ended, later, running, started, with_pods
 
 WORDS = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchai_operator.errors import InvalidSpecError
-from batchai_operator.planner.mountcommand import NfsMount, SmbMount, read_mount_command
+from batchai_operator.planner.volumes.mountcommand import NfsMount, SmbMount, read_mount_command
 
 FIELD = "mountVolumes.unmanagedFileSystems[0].mountCommand"
 

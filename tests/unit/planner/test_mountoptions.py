@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchai_operator.errors import InvalidSpecError
-from batchai_operator.planner.mountoptions import nfs_options, smb_options
+from batchai_operator.planner.volumes.mountoptions import nfs_options, smb_options
 
 FIELD = "mountVolumes.fileServers[0].mountOptions"
 

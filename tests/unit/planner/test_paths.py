@@ -4,9 +4,9 @@ import pytest
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner import paths
-from batchai_operator.planner.expansion import expand
-from batchai_operator.planner.volumes import plan_volumes
+from batchai_operator.planner.pods import paths
+from batchai_operator.planner.pods.expansion import expand
+from batchai_operator.planner.volumes.mounting import plan_volumes
 from support.planning import SETTINGS, a_job
 
 ROOT = "/mnt/batch/tasks/shared/LS_root/jobs/default/default/j"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import carry_out, facts_from, plan_as_data
 
 PLANS = Path(__file__).parents[2] / "data" / "plans"

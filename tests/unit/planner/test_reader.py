@@ -1,8 +1,8 @@
 """The Pod that reads files of a finished job."""
 
-from batchai_operator.planner.job import plan_job
-from batchai_operator.planner.reader import reader_pod
-from batchai_operator.planner.secrets import secrets_needed
+from batchai_operator.planner.files.reader import reader_pod
+from batchai_operator.planner.jobs.job import plan_job
+from batchai_operator.planner.jobs.secrets import secrets_needed
 from support.planning import (
     SETTINGS,
     a_cluster,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from batchai_operator.planner.facts import Admission
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import (
     a_job,
     a_record,

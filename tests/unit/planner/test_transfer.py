@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from batchai_operator.planner.transfer import PLACE, transfer_pod
+from batchai_operator.planner.files.transfer import PLACE, transfer_pod
 from support.planning import SETTINGS
 
 SHARE = {"azureFileShares": [{"azureFileUrl": "https://acc.file.core.windows.net/logs"}]}

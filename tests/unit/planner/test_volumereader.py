@@ -7,8 +7,8 @@ import pytest
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import SPOOL_VOLUME
-from batchai_operator.planner.setupfiles import setup_folder
-from batchai_operator.planner.volumereader import volume_folder, volume_reader
+from batchai_operator.planner.files.setupfiles import setup_folder
+from batchai_operator.planner.files.volumereader import volume_folder, volume_reader
 from batchai_operator.settings import Settings
 
 SHARE = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from batchai_operator.planner.facts import Admission, Refusal, SecretFacts
-from batchai_operator.planner.job import plan_job
+from batchai_operator.planner.jobs.job import plan_job
 from support.planning import (
     ACCOUNT,
     ACCOUNT_SECRET,
