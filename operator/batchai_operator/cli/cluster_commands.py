@@ -16,8 +16,8 @@ from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show, warn
-from batchai_operator.engine import cluster_commands as commands
-from batchai_operator.engine.commands import put_secrets
+from batchai_operator.engine.commands import clusters as commands
+from batchai_operator.engine.commands.jobs import put_secrets
 from batchai_operator.engine.ports import CLUSTERS, Cluster, Object
 from batchai_operator.names import CLUSTER_KIND
 

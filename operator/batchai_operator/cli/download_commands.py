@@ -14,11 +14,11 @@ from batchai_operator.cli import options
 from batchai_operator.cli.progress import Progress
 from batchai_operator.cli.session import Session, say
 from batchai_operator.cli.storage_commands import parallel_option, tell
-from batchai_operator.engine.commands import JobKey, find_job
-from batchai_operator.engine.outputs import check_directory
+from batchai_operator.engine.commands.jobs import JobKey, find_job
+from batchai_operator.engine.files.outputs import check_directory
+from batchai_operator.engine.files.readerpods import Source
+from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
-from batchai_operator.engine.readerpods import Source
-from batchai_operator.engine.readers import Absence, Readers
 from batchai_operator.engine.transfers.copying import Tally, download
 from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import NotFoundError

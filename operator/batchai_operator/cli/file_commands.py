@@ -14,11 +14,11 @@ from batchai_operator.cli.fileoutput import (
     write_bytes,
 )
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.commands import JobKey, find_job
-from batchai_operator.engine.outputs import OutputFiles
+from batchai_operator.engine.commands.jobs import JobKey, find_job
+from batchai_operator.engine.files.outputs import OutputFiles
+from batchai_operator.engine.files.readers import Readers
+from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.engine.readers import Readers
-from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.settings import Settings
 
 

@@ -12,7 +12,7 @@ from batchai_operator.cli.oldshape import file_server_view
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.serverfile import ServerFlags, build_file_server
 from batchai_operator.cli.session import Session, show, warn
-from batchai_operator.engine import fileserver_commands as commands
+from batchai_operator.engine.commands import fileservers as commands
 from batchai_operator.engine.ports import FILE_SERVERS, Cluster, Object
 from batchai_operator.names import FILE_SERVER_KIND
 

@@ -20,9 +20,9 @@ from batchai_operator.cli.oldshape import id_segment, job_view
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show, warn
 from batchai_operator.cli.submission import Submission, build_submission
-from batchai_operator.engine import commands
-from batchai_operator.engine.cluster_commands import find_cluster
-from batchai_operator.engine.commands import JobKey
+from batchai_operator.engine.commands import jobs as commands
+from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.commands.jobs import JobKey
 from batchai_operator.engine.ports import Cluster, Object
 from batchai_operator.errors import BatchAIError
 from batchai_operator.names import JOB_KIND

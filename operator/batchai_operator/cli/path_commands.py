@@ -26,12 +26,12 @@ from batchai_operator.cli.fileoutput import (
 )
 from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.cluster_commands import find_cluster
-from batchai_operator.engine.podfacts import Containers
+from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.files.podfacts import Containers
+from batchai_operator.engine.files.readers import known_settings
+from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight
+from batchai_operator.engine.files.volumefiles import VolumeFiles, known_place
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.engine.readers import known_settings
-from batchai_operator.engine.straight import DEFAULT_MINUTES, Straight
-from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND

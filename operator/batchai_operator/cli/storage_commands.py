@@ -19,9 +19,9 @@ from batchai_operator.cli.completion import STORAGE_SUFFIX
 from batchai_operator.cli.progress import Progress, amount
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show
-from batchai_operator.engine.podfacts import Containers
+from batchai_operator.engine.files.podfacts import Containers
+from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.transfers.copying import Tally, download, upload
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.engine.transfers.pods import TransferPods

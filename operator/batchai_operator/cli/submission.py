@@ -17,7 +17,7 @@ from batchai_operator.cli.jobfile import Document
 from batchai_operator.cli.oldshape import id_segment
 from batchai_operator.cli.secretfields import take_registry_password, take_secret_values
 from batchai_operator.cli.unknown import drop_unknown
-from batchai_operator.engine.commands import JobKey, NewSecret
+from batchai_operator.engine.commands.jobs import JobKey, NewSecret
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.names import API_VERSION, JOB_KIND

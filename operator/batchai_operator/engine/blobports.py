@@ -1,6 +1,6 @@
 """What the engine asks of blob storage itself, as protocols; `storage` implements them.
 
-Imported by blobfiles.py and the adapter. All errors are those of `batchai_operator.errors`:
+Imported by files/blobfiles.py and the adapter. All errors are those of `batchai_operator.errors`:
 `NotFoundError` (no such blob or container), `ForbiddenError` (key or SAS refused),
 `UnavailableError` (no answer).
 """

@@ -12,11 +12,6 @@ import kopf
 from typing_extensions import override
 
 from batchai_operator import names
-from batchai_operator.engine.controller import (
-    MOUNT_FAILURE_SELECTOR,
-    POD_SELECTOR,
-    SERVER_SELECTOR,
-)
 from batchai_operator.engine.ports import (
     CLUSTERS,
     DEPLOYMENTS,
@@ -26,6 +21,11 @@ from batchai_operator.engine.ports import (
     PODS,
     Object,
     Resource,
+)
+from batchai_operator.engine.reconcile.controller import (
+    MOUNT_FAILURE_SELECTOR,
+    POD_SELECTOR,
+    SERVER_SELECTOR,
 )
 
 Deliver = Callable[[Resource, str | None, Object], None]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import kopf
 
-from batchai_operator.engine.controller import Controller
+from batchai_operator.engine.reconcile.controller import Controller
 from batchai_operator.handlers.probes import Probes
 from batchai_operator.kube.access import Access, load_access
 from batchai_operator.kube.client import KubeClient

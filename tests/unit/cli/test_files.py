@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchai_operator.engine import readerpods, readers, reading
+from batchai_operator.engine.files import readerpods, readers, reading
 from batchai_operator.errors import UnavailableError
 
 from .objects import job, pod

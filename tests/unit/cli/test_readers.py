@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchai_operator.engine.podfacts import Containers, reader_settings
+from batchai_operator.engine.files.podfacts import Containers, reader_settings
 from batchai_operator.settings import Settings
 
 from .objects import job, pod

@@ -2,8 +2,8 @@
 
 import pytest
 
-from batchai_operator.engine.podfacts import Containers
-from batchai_operator.engine.readers import known_settings
+from batchai_operator.engine.files.podfacts import Containers
+from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.errors import InvalidSpecError, UnavailableError
 from batchai_operator.planner.files.transfer import transfer_pod

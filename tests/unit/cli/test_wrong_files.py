@@ -13,7 +13,7 @@ from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
 from batchai_operator.cli.completion import ExtraMounts, StorageAccount
 from batchai_operator.cli.jobfile import parse_document
 from batchai_operator.cli.submission import build_submission
-from batchai_operator.engine.commands import JobKey
+from batchai_operator.engine.commands.jobs import JobKey
 from batchai_operator.errors import InvalidSpecError
 
 from .objects import RECIPE, cluster

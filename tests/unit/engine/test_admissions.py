@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchai_operator.engine import admissions as admissions_module
-from batchai_operator.engine.admissions import Admissions
 from batchai_operator.engine.ports import JOBS, PODS
+from batchai_operator.engine.reconcile import admissions as admissions_module
+from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.planner.clusters import admission
 from batchai_operator.planner.facts import Admission
 from unit.engine.world import World

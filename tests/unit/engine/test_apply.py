@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from batchai_operator.engine import apply
 from batchai_operator.engine.ports import PODS
+from batchai_operator.engine.reconcile import apply
 from batchai_operator.errors import ForbiddenError, RejectedError
 from unit.engine.world import World
 

@@ -1,7 +1,7 @@
 """The cache: newer wins, the dead stay dead, groups follow their objects."""
 
 from batchai_operator import names
-from batchai_operator.engine.cache import Table, job_of
+from batchai_operator.engine.reconcile.cache import Table, job_of
 
 
 def _obj(uid, version, group="g", name="n"):

@@ -148,7 +148,7 @@ async def test_nothing_is_reconciled_before_everything_was_listed():
 
 
 async def test_a_server_that_is_away_for_the_first_lists_is_waited_for(monkeypatch):
-    monkeypatch.setattr("batchai_operator.engine.controller.LIST_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("batchai_operator.engine.reconcile.controller.LIST_AGAIN_SECONDS", 0)
     world = World()
     world.cluster()
     world.job()
@@ -177,7 +177,7 @@ async def test_what_vanished_while_no_watch_looked_is_noticed_by_the_next_lists(
 
 async def test_a_watch_that_begins_anew_has_everything_listed_again(monkeypatch):
     for pause in ("FIRST_RESYNC_SECONDS", "LOST_PLACE_SECONDS"):
-        monkeypatch.setattr(f"batchai_operator.engine.controller.{pause}", 0)
+        monkeypatch.setattr(f"batchai_operator.engine.reconcile.controller.{pause}", 0)
     world = await _world(1)
     working = asyncio.get_running_loop().create_task(world.controller.run())
     async with asyncio.timeout(10):

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from batchai_operator.engine.echo import Echo
 from batchai_operator.engine.ports import JOBS
+from batchai_operator.engine.reconcile.echo import Echo
 from unit.engine.world import World
 
 

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from batchai_operator.engine import cache as cache_module
-from batchai_operator.engine.cache import Table
-from batchai_operator.engine.keeping import kept, kept_job, kept_pod
 from batchai_operator.engine.ports import PODS
+from batchai_operator.engine.reconcile import cache as cache_module
+from batchai_operator.engine.reconcile.cache import Table
+from batchai_operator.engine.reconcile.keeping import kept, kept_job, kept_pod
 from unit.engine.world import World
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import NODES
+from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.planner.facts import NodeCapacity
 from batchai_operator.planner.jobs.job import plan_job
 from support.planning import a_cluster, a_job, facts

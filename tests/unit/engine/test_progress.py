@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from batchai_operator.engine.progress import SAMPLE, Progress
+from batchai_operator.engine.files.progress import SAMPLE, Progress
 from batchai_operator.errors import UnavailableError
 
 TEXT = "größer ".encode() * 3000

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from batchai_operator.engine import queue as queue_module
-from batchai_operator.engine.queue import WorkQueue
+from batchai_operator.engine.reconcile import queue as queue_module
+from batchai_operator.engine.reconcile.queue import WorkQueue
 from batchai_operator.errors import ConflictError, UnavailableError
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from batchai_operator.engine.files.readerpods import ReaderPod
 from batchai_operator.engine.ports import PODS
-from batchai_operator.engine.readerpods import ReaderPod
 
 from .fakes import FakeStore
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, NODES, PODS, SECRETS
+from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.errors import ForbiddenError, RejectedError
 from unit.engine.world import World
 

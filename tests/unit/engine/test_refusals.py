@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from batchai_operator.engine import jobs
 from batchai_operator.engine.ports import PODS
+from batchai_operator.engine.reconcile import jobs
 from batchai_operator.errors import ForbiddenError
 from unit.engine.world import World
 

@@ -15,7 +15,7 @@ from batchai_operator.engine.ports import (
     SECRETS,
     Resource,
 )
-from batchai_operator.engine.sharedvolumes import ClaimUses
+from batchai_operator.engine.reconcile.sharedvolumes import ClaimUses
 from batchai_operator.errors import ConflictError
 from unit.engine.world import World
 

@@ -5,9 +5,9 @@ import base64
 
 import pytest
 
-from batchai_operator.engine import controller
-from batchai_operator.engine.inbox import Task
 from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, SECRETS
+from batchai_operator.engine.reconcile import controller
+from batchai_operator.engine.reconcile.inbox import Task
 from unit.engine.world import World
 
 SHARE = {"azureFileUrl": "https://acct.file.core.windows.net/logs", "relativeMountPath": "logs"}

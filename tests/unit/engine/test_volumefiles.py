@@ -2,8 +2,8 @@
 
 import pytest
 
+from batchai_operator.engine.files.volumefiles import VolumeOrigin, known_place
 from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, PODS
-from batchai_operator.engine.volumefiles import VolumeOrigin, known_place
 from batchai_operator.errors import ForbiddenError, InvalidSpecError
 from batchai_operator.planner.files.volumereader import VolumeFolder, volume_folder
 from batchai_operator.settings import Settings

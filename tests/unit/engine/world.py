@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from batchai_operator.engine.controller import Controller
-from batchai_operator.engine.inbox import Task
 from batchai_operator.engine.ports import CLUSTERS, JOBS, PODS, Object
+from batchai_operator.engine.reconcile.controller import Controller
+from batchai_operator.engine.reconcile.inbox import Task
 from batchai_operator.settings import Settings
 from unit.engine.fakes import FakeAccount, FakeClock, FakeStore
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchai_operator.engine.lookups import _secret_facts
+from batchai_operator.engine.reconcile.lookups import _secret_facts
 from batchai_operator.planner.jobs.job import plan_job
 from support.planning import ACCOUNT, ACCOUNT_SECRET, a_job, facts
 

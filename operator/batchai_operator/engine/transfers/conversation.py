@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
-from batchai_operator.engine.filecalls import MISSING, OUTSIDE, USAGE, raise_for
+from batchai_operator.engine.files.filecalls import MISSING, OUTSIDE, USAGE, raise_for
 from batchai_operator.engine.ports import ExecStream
 from batchai_operator.errors import (
     BatchAIError,

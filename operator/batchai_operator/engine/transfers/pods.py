@@ -6,9 +6,9 @@ The `Sources` of sessions.py for `batchai storage`. It reads and writes no file 
 import asyncio
 from collections.abc import Callable
 
-from batchai_operator.engine.podfacts import is_running, why_not_running
+from batchai_operator.engine.files.podfacts import is_running, why_not_running
+from batchai_operator.engine.files.readerpods import Source, StartError, latest_warning
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
-from batchai_operator.engine.readerpods import Source, StartError, latest_warning
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError, UnavailableError
 from batchai_operator.names import (
     COMPONENT_LABEL,

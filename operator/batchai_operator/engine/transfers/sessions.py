@@ -1,8 +1,8 @@
 """A place behind conversations with a launcher in a Pod: a few at a time, kept and used again.
 
 Made by the command line, for a transfer Pod (pods.py) or wherever a job's files can be read now
-(readers.py). It never tries again; copying.py does, and then another conversation is opened, in
-another Pod if need be.
+(files/readers.py). It never tries again; copying.py does, and then another conversation is opened,
+in another Pod if need be.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
 
+from batchai_operator.engine.files.readerpods import Source
 from batchai_operator.engine.ports import Commands
-from batchai_operator.engine.readerpods import Source
 from batchai_operator.engine.transfers.conversation import Conversation
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.errors import UnavailableError

@@ -7,13 +7,13 @@ caller's namespace mounts the volume, or storage itself is asked with the caller
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
-from batchai_operator.engine.blobfiles import BlobFolder
+from batchai_operator.engine.files.blobfiles import BlobFolder
+from batchai_operator.engine.files.progress import Progress
+from batchai_operator.engine.files.readerpods import ReaderPod, Source
+from batchai_operator.engine.files.reading import Reading
+from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, Cluster, ObjectStore
-from batchai_operator.engine.progress import Progress
-from batchai_operator.engine.readerpods import ReaderPod, Source
-from batchai_operator.engine.reading import Reading
-from batchai_operator.engine.serveruses import endpoints
-from batchai_operator.engine.straight import Straight
+from batchai_operator.engine.reconcile.serveruses import endpoints
 from batchai_operator.errors import ForbiddenError, InvalidSpecError, NotFoundError
 from batchai_operator.planner.files.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
 from batchai_operator.planner.volumes.forms import Place

@@ -1,6 +1,6 @@
 """What users ask of clusters: create, find, list, scale, delete.
 
-Called by the command line (and later other fronts), beside commands.py for jobs.
+Called by the command line (and later other fronts), beside jobs.py.
 """
 
 import asyncio

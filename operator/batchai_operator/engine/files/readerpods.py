@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from batchai_operator.engine.podfacts import is_running, why_not_running
+from batchai_operator.engine.files.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.errors import BatchAIError, ConflictError, NotFoundError, UnavailableError
 from batchai_operator.names import COMPONENT_LABEL

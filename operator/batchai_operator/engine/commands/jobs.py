@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchai_operator.engine.keys import is_finished
 from batchai_operator.engine.ports import JOBS, SECRETS, Object, ObjectStore
+from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import (
     BatchAIError,
     ConflictError,

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import PODS, SECRETS, SERVICES, Object, ObjectStore, Resource
+from batchai_operator.engine.reconcile.inbox import Inbox
 from batchai_operator.errors import ConflictError, NameTakenError, NotFoundError
 from batchai_operator.planner.plan import DeletePod
 

@@ -4,8 +4,8 @@ Called by the controller for every version of every job, so it reads raw dicts a
 nothing; a job whose spec is nonsense is the planner's to refuse.
 """
 
-from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
+from batchai_operator.engine.reconcile.cache import Key
 from batchai_operator.planner.jobs.status import FINISHED
 from batchai_operator.planner.naming import cluster_name
 

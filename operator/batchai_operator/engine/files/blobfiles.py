@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from batchai_operator.engine.blobports import BlobContainer, BlobEntry
-from batchai_operator.engine.progress import SAMPLE, Progress, sample_sum
+from batchai_operator.engine.files.progress import SAMPLE, Progress, sample_sum
 from batchai_operator.errors import NotFoundError, RejectedError
 
 

@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
-from batchai_operator.engine import filecalls
-from batchai_operator.engine.blobfiles import BlobFolder
 from batchai_operator.engine.blobports import ContainerGoneError
-from batchai_operator.engine.filecalls import Folder, LostError, SilenceError
-from batchai_operator.engine.patience import Patience
+from batchai_operator.engine.files import filecalls
+from batchai_operator.engine.files.blobfiles import BlobFolder
+from batchai_operator.engine.files.filecalls import Folder, LostError, SilenceError
+from batchai_operator.engine.files.patience import Patience
+from batchai_operator.engine.files.progress import Progress
+from batchai_operator.engine.files.readerpods import Source, StartError
+from batchai_operator.engine.files.readers import Absence
+from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import Commands
-from batchai_operator.engine.progress import Progress
-from batchai_operator.engine.readerpods import Source, StartError
-from batchai_operator.engine.readers import Absence
-from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
 LATE_SECONDS = 1.0

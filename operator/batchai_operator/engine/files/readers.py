@@ -10,16 +10,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from batchai_operator.engine.cluster_commands import find_cluster
-from batchai_operator.engine.keys import is_finished
-from batchai_operator.engine.podfacts import (
+from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.files.podfacts import (
     Containers,
     blob_containers,
     is_running,
     reader_settings,
 )
+from batchai_operator.engine.files.readerpods import ReaderPod, Source
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
-from batchai_operator.engine.readerpods import ReaderPod, Source
+from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import (
     ATTEMPT_LABEL,

@@ -7,8 +7,8 @@ cost what they return.
 
 from collections.abc import Iterable, Iterator
 
-from batchai_operator.engine.cache import Key
 from batchai_operator.engine.ports import Object
+from batchai_operator.engine.reconcile.cache import Key
 from batchai_operator.planner.endpoints import FileServerEndpoint, FileServers, named_server
 
 

@@ -5,8 +5,6 @@ Service are asked for in each pass, and passes are few: the file server or its D
 It knows nothing of jobs; the inbox wakes those that wait when the status tells an address.
 """
 
-from batchai_operator.engine.cache import Cache, Key, name_of
-from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import (
     CLAIMS,
     DEPLOYMENTS,
@@ -17,7 +15,9 @@ from batchai_operator.engine.ports import (
     ObjectStore,
     Resource,
 )
-from batchai_operator.engine.report import Reporter
+from batchai_operator.engine.reconcile.cache import Cache, Key, name_of
+from batchai_operator.engine.reconcile.inbox import Inbox
+from batchai_operator.engine.reconcile.report import Reporter
 from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
 from batchai_operator.planner.facts import FileServerFacts
 from batchai_operator.planner.fileservers.children import child_name, used_claim

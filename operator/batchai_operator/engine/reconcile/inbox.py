@@ -8,9 +8,6 @@ have written ourselves. It writes nothing to the API server.
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from batchai_operator.engine.admissions import Admissions
-from batchai_operator.engine.cache import Cache, Key, cluster_key, job_of, name_of
-from batchai_operator.engine.echo import Echo
 from batchai_operator.engine.ports import (
     CLUSTERS,
     DEPLOYMENTS,
@@ -21,8 +18,11 @@ from batchai_operator.engine.ports import (
     Object,
     Resource,
 )
-from batchai_operator.engine.serveruses import ServerUses, endpoint, names_of
-from batchai_operator.engine.sharedvolumes import ClaimUses
+from batchai_operator.engine.reconcile.admissions import Admissions
+from batchai_operator.engine.reconcile.cache import Cache, Key, cluster_key, job_of, name_of
+from batchai_operator.engine.reconcile.echo import Echo
+from batchai_operator.engine.reconcile.serveruses import ServerUses, endpoint, names_of
+from batchai_operator.engine.reconcile.sharedvolumes import ClaimUses
 from batchai_operator.planner.volumes.autostorage import why_missing
 
 

@@ -1,13 +1,13 @@
 """What users ask of file servers: create, find, list, delete.
 
-Called by the command line, beside cluster_commands.py.
+Called by the command line, beside clusters.py.
 """
 
 import asyncio
 
-from batchai_operator.engine.keys import is_finished
 from batchai_operator.engine.ports import CLUSTERS, FILE_SERVERS, JOBS, Object, ObjectStore
-from batchai_operator.engine.serveruses import ServerUses, names_of
+from batchai_operator.engine.reconcile.keys import is_finished
+from batchai_operator.engine.reconcile.serveruses import ServerUses, names_of
 from batchai_operator.errors import ConflictError, NotFoundError, RejectedError, UnavailableError
 
 _READY_SECONDS = 600.0

@@ -14,8 +14,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from weakref import WeakValueDictionary
 
-from batchai_operator.engine.cache import Key, job_of
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
+from batchai_operator.engine.reconcile.cache import Key, job_of
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
 from batchai_operator.names import SOURCE_ANNOTATION
 from batchai_operator.planner.volumes.claims import (

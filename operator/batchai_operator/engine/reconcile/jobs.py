@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 
-from batchai_operator.engine.admissions import Admissions
-from batchai_operator.engine.apply import Children
-from batchai_operator.engine.cache import Cache, Key
-from batchai_operator.engine.keys import cluster_of, is_finished, vm_size_of
-from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import JOBS, Clock, Object
-from batchai_operator.engine.report import Reporter
-from batchai_operator.engine.serveruses import endpoints
-from batchai_operator.engine.sharedvolumes import SharedVolumes
+from batchai_operator.engine.reconcile.admissions import Admissions
+from batchai_operator.engine.reconcile.apply import Children
+from batchai_operator.engine.reconcile.cache import Cache, Key
+from batchai_operator.engine.reconcile.keys import cluster_of, is_finished, vm_size_of
+from batchai_operator.engine.reconcile.lookups import Lookups
+from batchai_operator.engine.reconcile.report import Reporter
+from batchai_operator.engine.reconcile.serveruses import endpoints
+from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.clusters.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts

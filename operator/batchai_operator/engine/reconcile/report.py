@@ -7,8 +7,8 @@ failing to write one is logged and forgotten, because Events are hints and the s
 import logging
 from collections.abc import Iterable
 
-from batchai_operator.engine.inbox import Inbox
 from batchai_operator.engine.ports import Object, ObjectStore, Resource
+from batchai_operator.engine.reconcile.inbox import Inbox
 from batchai_operator.errors import BatchAIError, NotFoundError, RejectedError
 from batchai_operator.planner.plan import Event
 

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from batchai_operator.engine.blobfiles import BlobFolder
-from batchai_operator.engine.keys import is_finished
+from batchai_operator.engine.files.blobfiles import BlobFolder
+from batchai_operator.engine.files.progress import Progress
+from batchai_operator.engine.files.readerpods import Source
+from batchai_operator.engine.files.readers import Absence, Readers
+from batchai_operator.engine.files.reading import Reading
+from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import JOBS, Cluster
-from batchai_operator.engine.progress import Progress
-from batchai_operator.engine.readerpods import Source
-from batchai_operator.engine.readers import Absence, Readers
-from batchai_operator.engine.reading import Reading
-from batchai_operator.engine.straight import Straight
+from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import STDOUTERR_ID
 from batchai_operator.planner.files.blobplaces import BlobPlace, output_place

@@ -9,9 +9,9 @@ so a restart writes nothing.
 import base64
 from collections.abc import Callable
 
-from batchai_operator.engine.cache import Cache, Key, name_of
 from batchai_operator.engine.ports import CLAIMS, SECRETS, Object, ObjectStore, StorageAccount
-from batchai_operator.engine.queue import WorkQueue
+from batchai_operator.engine.reconcile.cache import Cache, Key, name_of
+from batchai_operator.engine.reconcile.queue import WorkQueue
 from batchai_operator.errors import (
     ForbiddenError,
     NotFoundError,

@@ -14,16 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchai_operator import names
-from batchai_operator.engine.admissions import Admissions
-from batchai_operator.engine.apply import Children
-from batchai_operator.engine.autostorage import WORKERS, AutoStorage
-from batchai_operator.engine.cache import Cache, Table, cluster_key, name_of
-from batchai_operator.engine.clusters import ClusterReconciler
-from batchai_operator.engine.fileservers import FileServerReconciler
-from batchai_operator.engine.inbox import Inbox, Task
-from batchai_operator.engine.jobs import JobReconciler
-from batchai_operator.engine.keys import cluster_of, is_finished
-from batchai_operator.engine.lookups import Lookups
 from batchai_operator.engine.ports import (
     CLUSTERS,
     DEPLOYMENTS,
@@ -37,9 +27,19 @@ from batchai_operator.engine.ports import (
     Resource,
     StorageAccount,
 )
-from batchai_operator.engine.queue import Counts, WorkQueue
-from batchai_operator.engine.report import Reporter
-from batchai_operator.engine.sharedvolumes import SharedVolumes
+from batchai_operator.engine.reconcile.admissions import Admissions
+from batchai_operator.engine.reconcile.apply import Children
+from batchai_operator.engine.reconcile.autostorage import WORKERS, AutoStorage
+from batchai_operator.engine.reconcile.cache import Cache, Table, cluster_key, name_of
+from batchai_operator.engine.reconcile.clusters import ClusterReconciler
+from batchai_operator.engine.reconcile.fileservers import FileServerReconciler
+from batchai_operator.engine.reconcile.inbox import Inbox, Task
+from batchai_operator.engine.reconcile.jobs import JobReconciler
+from batchai_operator.engine.reconcile.keys import cluster_of, is_finished
+from batchai_operator.engine.reconcile.lookups import Lookups
+from batchai_operator.engine.reconcile.queue import Counts, WorkQueue
+from batchai_operator.engine.reconcile.report import Reporter
+from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
 from batchai_operator.errors import BatchAIError
 from batchai_operator.settings import Settings
 

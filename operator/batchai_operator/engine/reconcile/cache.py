@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from batchai_operator import names
-from batchai_operator.engine.keeping import kept, kept_deployment, kept_job, kept_pod
 from batchai_operator.engine.ports import (
     CLUSTERS,
     DEPLOYMENTS,
@@ -22,6 +21,7 @@ from batchai_operator.engine.ports import (
     Object,
     Resource,
 )
+from batchai_operator.engine.reconcile.keeping import kept, kept_deployment, kept_job, kept_pod
 from batchai_operator.planner.facts import MountFailure
 
 Key = tuple[str, str]
