@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from batchai_operator.cli.unknown import drop_unknown
+from batchai_operator.cli.documents.unknown import drop_unknown
 from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import ClusterFacts, Object, SecretFacts
 from batchai_operator.planner.jobs.job import plan_job

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from batchai_operator.cli.completion import STORAGE_SUFFIX, StorageAccount
+from batchai_operator.cli.documents.completion import STORAGE_SUFFIX, StorageAccount
 
 ACCOUNT_VARIABLE, KEY_VARIABLE = "AZURE_BATCHAI_STORAGE_ACCOUNT", "AZURE_BATCHAI_STORAGE_KEY"
 _ACCOUNT_OPTION, _KEY_OPTION = "storage_account", "storage_key"

@@ -8,12 +8,12 @@ import click
 
 from batchai_operator.cli import options
 from batchai_operator.cli.account import chosen_account
-from batchai_operator.cli.cluster_file_commands import cluster_file_group
-from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
-from batchai_operator.cli.completion import ExtraMounts
-from batchai_operator.cli.jobfile import Document, read_document
+from batchai_operator.cli.documents.clusterfile import ClusterFlags, build_cluster
+from batchai_operator.cli.documents.completion import ExtraMounts
+from batchai_operator.cli.documents.jobfile import Document, read_document
+from batchai_operator.cli.documents.oldshape import cluster_view, id_segment
+from batchai_operator.cli.files.clusters import cluster_file_group
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
-from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show, warn
 from batchai_operator.engine.commands import clusters as commands

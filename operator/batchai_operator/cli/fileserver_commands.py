@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.jobfile import Document, read_document
-from batchai_operator.cli.oldshape import file_server_view
+from batchai_operator.cli.documents.jobfile import Document, read_document
+from batchai_operator.cli.documents.oldshape import file_server_view
+from batchai_operator.cli.documents.serverfile import ServerFlags, build_file_server
 from batchai_operator.cli.rendering import Column
-from batchai_operator.cli.serverfile import ServerFlags, build_file_server
 from batchai_operator.cli.session import Session, show, warn
 from batchai_operator.engine.commands import fileservers as commands
 from batchai_operator.engine.ports import FILE_SERVERS, Cluster, Object

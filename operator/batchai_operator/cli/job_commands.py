@@ -12,14 +12,14 @@ import yaml
 
 from batchai_operator.cli import options
 from batchai_operator.cli.account import chosen_account
-from batchai_operator.cli.completion import ExtraMounts
-from batchai_operator.cli.file_commands import file_group
-from batchai_operator.cli.jobfile import read_document
+from batchai_operator.cli.documents.completion import ExtraMounts
+from batchai_operator.cli.documents.jobfile import read_document
+from batchai_operator.cli.documents.oldshape import id_segment, job_view
+from batchai_operator.cli.documents.submission import Submission, build_submission
+from batchai_operator.cli.files.jobs import file_group
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
-from batchai_operator.cli.oldshape import id_segment, job_view
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show, warn
-from batchai_operator.cli.submission import Submission, build_submission
 from batchai_operator.engine.commands import jobs as commands
 from batchai_operator.engine.commands.clusters import find_cluster
 from batchai_operator.engine.commands.jobs import JobKey

@@ -14,12 +14,12 @@ leave_out_synchronous_client()
 # ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
 from batchai_operator.cli.cluster_commands import cluster_group
+from batchai_operator.cli.files.paths import path_group
+from batchai_operator.cli.files.storage import storage_group
 from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
-from batchai_operator.cli.path_commands import path_group
 from batchai_operator.cli.session import Session
-from batchai_operator.cli.storage_commands import storage_group
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

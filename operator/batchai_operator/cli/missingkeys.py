@@ -7,7 +7,7 @@ refused what it did not find; here the Secret may come a moment later, so this i
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from batchai_operator.cli.completion import storage_secret_name
+from batchai_operator.cli.documents.completion import storage_secret_name
 from batchai_operator.cli.session import warn
 from batchai_operator.engine.commands.jobs import NewSecret
 from batchai_operator.engine.ports import SECRETS, ObjectStore

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchai_operator.cli.clusterfile import ClusterFlags, scale_from_flags
+from batchai_operator.cli.documents.clusterfile import ClusterFlags, scale_from_flags
 from batchai_operator.errors import InvalidSpecError
 
 from .objects import cluster

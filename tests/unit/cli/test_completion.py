@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
+from batchai_operator.cli.documents.completion import ExtraMounts, StorageAccount, complete_volumes
 from batchai_operator.errors import ForbiddenError, InvalidSpecError
 
 from .objects import HELLO, RECIPE, cluster

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from click.testing import CliRunner
 
-from batchai_operator.cli.fileoutput import COLUMNS, listed
+from batchai_operator.cli.files.output import COLUMNS, listed
 from batchai_operator.cli.main import cli
 from batchai_operator.cli.rendering import render
 from batchai_operator.cli.session import Session

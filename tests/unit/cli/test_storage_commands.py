@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from batchai_operator.cli.progress import Progress, amount, duration
+from batchai_operator.cli.files.progress import Progress, amount, duration
 
 
 @pytest.mark.parametrize(

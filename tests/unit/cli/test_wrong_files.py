@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchai_operator.cli.clusterfile import ClusterFlags, build_cluster
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount
-from batchai_operator.cli.jobfile import parse_document
-from batchai_operator.cli.submission import build_submission
+from batchai_operator.cli.documents.clusterfile import ClusterFlags, build_cluster
+from batchai_operator.cli.documents.completion import ExtraMounts, StorageAccount
+from batchai_operator.cli.documents.jobfile import parse_document
+from batchai_operator.cli.documents.submission import build_submission
 from batchai_operator.engine.commands.jobs import JobKey
 from batchai_operator.errors import InvalidSpecError
 

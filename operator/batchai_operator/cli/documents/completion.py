@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from batchai_operator.cli.oldshape import id_segment
+from batchai_operator.cli.documents.oldshape import id_segment
 from batchai_operator.engine.commands.jobs import NewSecret
 from batchai_operator.errors import InvalidSpecError
 

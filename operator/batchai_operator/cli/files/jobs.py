@@ -3,8 +3,8 @@
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.download_commands import download_output
-from batchai_operator.cli.fileoutput import (
+from batchai_operator.cli.files.download import download_output
+from batchai_operator.cli.files.output import (
     COLUMNS,
     listed,
     map_pages,

@@ -15,8 +15,8 @@ import click
 from pydantic import ValidationError
 
 from batchai_operator.cli import options
-from batchai_operator.cli.completion import STORAGE_SUFFIX
-from batchai_operator.cli.progress import Progress, amount
+from batchai_operator.cli.documents.completion import STORAGE_SUFFIX
+from batchai_operator.cli.files.progress import Progress, amount
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show
 from batchai_operator.engine.files.podfacts import Containers

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from batchai_operator.cli import options
 from batchai_operator.cli.account import chosen_account
-from batchai_operator.cli.completion import ExtraMounts, complete_volumes
-from batchai_operator.cli.fileoutput import (
+from batchai_operator.cli.documents.completion import ExtraMounts, complete_volumes
+from batchai_operator.cli.documents.jobfile import read_document
+from batchai_operator.cli.files.output import (
     COLUMNS,
     listed,
     map_pages,
@@ -24,7 +25,6 @@ from batchai_operator.cli.fileoutput import (
     show_pages,
     write_bytes,
 )
-from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.commands.clusters import find_cluster
 from batchai_operator.engine.files.podfacts import Containers

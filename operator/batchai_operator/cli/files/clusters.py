@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.fileoutput import map_pages, show_pages
+from batchai_operator.cli.files.output import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.blobports import ContainerGoneError

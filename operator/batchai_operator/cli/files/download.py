@@ -1,6 +1,6 @@
 """`batchai job file download`: a whole output directory of a job, while it runs or afterwards.
 
-Registered by file_commands.py. The files are read where those of `list` and `stream` are.
+Registered by jobs.py. The files are read where those of `list` and `stream` are.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.progress import Progress
+from batchai_operator.cli.files.progress import Progress
+from batchai_operator.cli.files.storage import parallel_option, tell
 from batchai_operator.cli.session import Session, say
-from batchai_operator.cli.storage_commands import parallel_option, tell
 from batchai_operator.engine.commands.jobs import JobKey, find_job
 from batchai_operator.engine.files.outputs import check_directory
 from batchai_operator.engine.files.readerpods import Source

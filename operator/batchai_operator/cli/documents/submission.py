@@ -12,11 +12,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
-from batchai_operator.cli.jobfile import Document
-from batchai_operator.cli.oldshape import id_segment
-from batchai_operator.cli.secretfields import take_registry_password, take_secret_values
-from batchai_operator.cli.unknown import drop_unknown
+from batchai_operator.cli.documents.completion import ExtraMounts, StorageAccount, complete_volumes
+from batchai_operator.cli.documents.jobfile import Document
+from batchai_operator.cli.documents.oldshape import id_segment
+from batchai_operator.cli.documents.secretfields import take_registry_password, take_secret_values
+from batchai_operator.cli.documents.unknown import drop_unknown
 from batchai_operator.engine.commands.jobs import JobKey, NewSecret
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec

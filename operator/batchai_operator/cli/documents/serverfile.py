@@ -7,9 +7,9 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.cli.jobfile import Document
-from batchai_operator.cli.submission import check_shapes, validate
-from batchai_operator.cli.unknown import drop_unknown
+from batchai_operator.cli.documents.jobfile import Document
+from batchai_operator.cli.documents.submission import check_shapes, validate
+from batchai_operator.cli.documents.unknown import drop_unknown
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.fileserver import FileServerSpec
 from batchai_operator.names import API_VERSION, FILE_SERVER_KIND

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.cli.completion import ExtraMounts, StorageAccount, complete_volumes
-from batchai_operator.cli.jobfile import Document
-from batchai_operator.cli.secretfields import take_secret_values
-from batchai_operator.cli.submission import check_shapes, validate
-from batchai_operator.cli.unknown import drop_unknown
+from batchai_operator.cli.documents.completion import ExtraMounts, StorageAccount, complete_volumes
+from batchai_operator.cli.documents.jobfile import Document
+from batchai_operator.cli.documents.secretfields import take_secret_values
+from batchai_operator.cli.documents.submission import check_shapes, validate
+from batchai_operator.cli.documents.unknown import drop_unknown
 from batchai_operator.engine.commands.jobs import NewSecret
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
