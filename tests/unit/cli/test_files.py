@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchai_operator.engine.files import readerpods, readers, reading
+from batchai_operator.engine.files import ownpods, readers, reading
 from batchai_operator.errors import UnavailableError
 
 from .objects import job, pod
@@ -333,20 +333,20 @@ def test_list_of_a_queued_job_is_empty(kube, batchai):
 
 
 def test_a_reader_that_cannot_start_is_removed_and_says_why(kube, batchai, monkeypatch):
-    monkeypatch.setattr(readerpods, "READER_START_SECONDS", 0.2)
+    monkeypatch.setattr(ownpods, "START_SECONDS", 3.0)
     Share(kube, running(kube)).end_job()
 
     def stuck(thing):
         thing["status"] = {"phase": "Pending", "containerStatuses": []}
         thing["metadata"]["uid"] = "reader-uid"
-        event = {"reason": "FailedMount", "message": "mount error(13): permission denied"}
+        event = {"reason": "FailedMount", "message": "mount error(113): No route to host"}
         about = {"involvedObject": {"uid": "reader-uid"}, "lastTimestamp": "2026-11-24T04:00:00Z"}
         kube.add("events", {"metadata": {"name": "e"}, **event, **about})
 
     kube.on_create = stuck
     done = batchai("job file stream -j hello -f stdout.txt")
     assert done.exit_code == 1
-    assert "does not start: FailedMount: mount error(13)" in done.stderr
+    assert "does not start: FailedMount: mount error(113)" in done.stderr
     assert reader_pods(kube) == []
 
 

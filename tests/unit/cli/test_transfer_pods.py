@@ -5,7 +5,7 @@ import pytest
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.transfers.pods import TransferPods
-from batchai_operator.errors import InvalidSpecError, UnavailableError
+from batchai_operator.errors import UnavailableError
 from batchai_operator.planner.files.transfer import transfer_pod
 from batchai_operator.settings import Settings
 
@@ -47,21 +47,6 @@ async def test_a_pod_that_runs_is_kept_and_one_that_ended_is_replaced(kube):
     assert second.uid != first.uid
     await made.forget(first)
     assert kube.names("pods") == [second.pod], "somebody else's look back does no harm"
-
-
-async def test_a_volume_that_will_never_mount_is_told_at_once(kube):
-    def fail(thing):
-        about = {"uid": "00000000-0000-4000-8000-000000000001"}
-        text = 'MountVolume.SetUp failed for volume "volume-0": mount error(13): Permission denied'
-        event = {"metadata": {"name": "e"}, "involvedObject": about, "message": text}
-        thing["metadata"]["uid"] = about["uid"]
-        thing["status"] = {"phase": "Pending"}
-        kube.add("events", event)
-
-    kube.on_create = fail
-    with pytest.raises(InvalidSpecError, match="the key in the Secret is not the account's"):
-        await pods(kube).find()
-    assert kube.names("pods") == [], "what did not start is not left behind"
 
 
 async def test_a_pod_that_ends_before_it_starts_is_told_with_its_reason(kube):

@@ -145,7 +145,11 @@ class FakeStore:
             for obj in self.all(resource)
             if namespace in (None, obj["metadata"].get("namespace"))
             and all(_has_label(obj, *pair) for pair in wanted)
-            and (not fields or resource != EVENTS or obj.get("reason") == "FailedMount")
+            and all(
+                str(obj.get(name)) == value
+                for name, _, value in (pair.partition("=") for pair in fields.split(",") if pair)
+                if resource == EVENTS and name in {"reason", "type"}
+            )
         ]
 
     async def pages(self, resource: Resource, namespace: str | None = None, **selectors: str):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from batchai_operator.planner.jobs.job import plan_job
-from batchai_operator.planner.jobs.mounts import classify, is_definite
+from batchai_operator.planner.volumes.mounterrors import classify, find_row
 from batchai_operator.planner.volumes.sources import BLOB_DRIVER, FILE_DRIVER
 from support.planning import NOW, a_cluster, a_job, a_mount_failure, carry_out, facts
 
@@ -171,4 +171,12 @@ def test_without_the_cluster_the_failure_is_still_told():
     ],
 )
 def test_what_does_not_heal_is_known_without_the_driver(text, answer):
-    assert is_definite(text) is answer
+    assert (find_row(text, {}).kind == "definite") is answer
+
+
+def test_the_driver_of_a_known_volume_decides():
+    text = 'MountVolume.SetUp failed for volume "data": mount error(13): Permission denied'
+    assert "SMB server" in find_row(text, {"data": "smb.csi.k8s.io"}).remedy
+    assert "not the account's" in find_row(text, {"data": "file.csi.azure.com"}).remedy
+    assert find_row(text, {"data": "nfs.csi.k8s.io"}) is None
+    assert find_row(text, {"other": "nfs.csi.k8s.io"}).kind == "definite"

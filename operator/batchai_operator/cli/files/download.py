@@ -16,7 +16,7 @@ from batchai_operator.cli.files.storage import parallel_option, tell
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.commands.jobs import JobKey, find_job
 from batchai_operator.engine.files.outputs import check_directory
-from batchai_operator.engine.files.readerpods import Source
+from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
 from batchai_operator.engine.transfers.copying import Tally, download

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.progress import Progress
-from batchai_operator.engine.files.readerpods import Source
 from batchai_operator.engine.ports import Commands
 from batchai_operator.errors import (
     ConflictError,

@@ -12,8 +12,8 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from batchai_operator.engine.files.blobfiles import BlobFolder
+from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.progress import Progress
-from batchai_operator.engine.files.readerpods import Source
 from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.files.reading import Reading
 from batchai_operator.engine.files.straight import Straight

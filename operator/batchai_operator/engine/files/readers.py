@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.files.ownpods import OwnPod, Source
 from batchai_operator.engine.files.podfacts import (
     Containers,
     blob_containers,
     is_running,
     reader_settings,
 )
-from batchai_operator.engine.files.readerpods import ReaderPod, Source
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
@@ -79,7 +79,7 @@ class Readers:
         self._store = store
         self.settings = settings
         self._announce = announce
-        self._reader = ReaderPod(store, announce)
+        self._reader = OwnPod(store, announce)
         self._ended_since: float | None = None
 
     async def live(self, job: Mapping[str, Any]) -> Source | Absence | None:

@@ -13,9 +13,9 @@ from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.files import filecalls
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.filecalls import Folder, LostError, SilenceError
+from batchai_operator.engine.files.ownpods import Source, StartError
 from batchai_operator.engine.files.patience import Patience
 from batchai_operator.engine.files.progress import Progress
-from batchai_operator.engine.files.readerpods import Source, StartError
 from batchai_operator.engine.files.readers import Absence
 from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import Commands

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 from batchai_operator.engine.files.blobfiles import BlobFolder
+from batchai_operator.engine.files.ownpods import OwnPod, Source
 from batchai_operator.engine.files.progress import Progress
-from batchai_operator.engine.files.readerpods import ReaderPod, Source
 from batchai_operator.engine.files.reading import Reading
 from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, Cluster, ObjectStore
@@ -86,7 +86,7 @@ class VolumeOrigin:
     ) -> None:
         self._namespace, self._folder = namespace, folder
         self._store = kube
-        self._reader = ReaderPod(kube, announce)
+        self._reader = OwnPod(kube, announce)
         self.straight = straight
 
     async def live(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
-from batchai_operator.engine.files.readerpods import StartError
+from batchai_operator.engine.files.ownpods import StartError
 from batchai_operator.engine.transfers import localfiles
 from batchai_operator.engine.transfers.localfiles import Local
 from batchai_operator.engine.transfers.place import Entry, Place

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
 
-from batchai_operator.engine.files.readerpods import Source
+from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.ports import Commands
 from batchai_operator.engine.transfers.conversation import Conversation
 from batchai_operator.engine.transfers.place import Entry

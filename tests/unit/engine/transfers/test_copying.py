@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batchai_operator.engine.files.readerpods import StartError
+from batchai_operator.engine.files.ownpods import StartError
 from batchai_operator.engine.transfers.copying import download, upload
 from batchai_operator.engine.transfers.localfiles import survey
 from batchai_operator.engine.transfers.place import Entry

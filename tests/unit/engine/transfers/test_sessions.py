@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from batchai_operator.engine.files.readerpods import Source
+from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.transfers import conversation
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.engine.transfers.sessions import SessionPlace
