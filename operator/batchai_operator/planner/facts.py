@@ -127,7 +127,7 @@ class JobFacts:
         now: the time.
         gone: Pods of the job that do not exist any more and were seen to end.
         refusal: set when children of this very plan have just been refused.
-        file_servers: endpoints of the namespace's file servers that are ready.
+        file_servers: endpoints of the file servers that job and cluster name, if they are ready.
     """
 
     job: Object

@@ -1,7 +1,8 @@
 """The cache: newer wins, the dead stay dead, groups follow their objects."""
 
 from batchai_operator import names
-from batchai_operator.engine.reconcile.cache import Table, job_of
+from batchai_operator.engine.reconcile.cache import job_of
+from batchai_operator.engine.reconcile.table import Table
 
 
 def _obj(uid, version, group="g", name="n"):

@@ -10,7 +10,10 @@ from batchai_operator.engine.ports import (
     SERVICES,
     Object,
 )
+from batchai_operator.engine.reconcile import serveruses
+from batchai_operator.engine.reconcile.serveruses import endpoint, named_endpoints
 from batchai_operator.errors import ForbiddenError
+from batchai_operator.planner.endpoints import FileServerEndpoint
 from unit.engine.world import World
 
 
@@ -199,3 +202,45 @@ async def test_an_endpoint_needs_nothing_made(world: World) -> None:
     for resource in (CLAIMS, SERVICES, DEPLOYMENTS):
         assert not world.store.all(resource)
     assert not world.store.all(CLUSTERS)
+
+
+async def test_a_pass_looks_at_the_file_servers_that_are_named_and_at_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def note(server: Object) -> FileServerEndpoint | None:
+        looked.append(server["metadata"]["name"])
+        return endpoint(server)
+
+    for number in range(20):
+        serve(world, f"fs{number}", nfs={"server": "10.0.0.4", "path": f"/{number}"})
+    world.cluster(nodes=4)
+    await world.start()
+    await world.settle()
+    monkeypatch.setattr(serveruses, "endpoint", note)
+    world.job("none")
+    await world.settle()
+    assert not looked
+    job_on(world, "fs7")
+    await world.settle()
+    assert set(looked) == {"fs7"}
+
+
+async def test_an_object_that_is_ready_wins_over_what_another_is_called(world: World) -> None:
+    nfs = {"path": "/data"}
+    serve(world, "called", name="fs", nfs=nfs | {"server": "10.0.0.1"})
+    await world.start()
+    await world.settle()
+    table = world.controller.cache.file_servers
+    user = {"spec": {"mountVolumes": {"fileServers": [{"fileServer": {"id": "FS"}}]}}}
+
+    def where() -> str:
+        return named_endpoints(table, "ns", (user, None))["fs"].server
+
+    assert where() == "10.0.0.1"
+    serve(world, "fs", nfs=nfs | {"server": "10.0.0.2"})
+    assert where() == "10.0.0.1", "it has no address yet"
+    await world.settle()
+    assert where() == "10.0.0.2"
+    assert not named_endpoints(table, "other", (user, None))

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from batchai_operator.engine.ports import PODS
-from batchai_operator.engine.reconcile import cache as cache_module
-from batchai_operator.engine.reconcile.cache import Table
+from batchai_operator.engine.reconcile import table as table_module
 from batchai_operator.engine.reconcile.keeping import kept, kept_job, kept_pod
+from batchai_operator.engine.reconcile.table import Table
 from unit.engine.world import World
 
 
@@ -76,7 +76,7 @@ def test_equal_words_of_two_objects_are_one():
 
 def test_the_dead_are_remembered_for_a_while_and_not_for_ever(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(cache_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(table_module.time, "monotonic", lambda: now[0])
     table = Table(lambda _: None)
     table.drop("early")
     late = {"metadata": {"uid": "early", "name": "x", "resourceVersion": "1"}}

@@ -25,7 +25,7 @@ def a_server():
 
 
 async def folder_of(store: FakeStore, namespace: str) -> VolumeFolder:
-    place = await known_place(store, namespace)
+    place = await known_place(store, namespace, VOLUMES)
     return volume_folder(VOLUMES, None, "x", Settings(), place=place)
 
 
@@ -85,6 +85,26 @@ async def test_who_may_not_see_file_servers_is_told_the_same(store, monkeypatch)
     async def refuse(*_):
         raise ForbiddenError("no")
 
-    monkeypatch.setattr(store, "list", refuse)
+    monkeypatch.setattr(store, "get", refuse)
     with pytest.raises(InvalidSpecError, match="File server nas"):
         await folder_of(store, "team")
+
+
+async def test_file_servers_are_asked_for_by_those_who_name_one(store):
+    share = {"azureFileShares": [{"azureFileUrl": "x", "relativeMountPath": "afs"}]}
+    for named in (None, share, {"fileServers": "nas"}, {"fileServers": ["nas", {"fileServer": 1}]}):
+        assert not (await known_place(store, "team", named)).file_servers
+    assert not store.reads
+    assert set((await known_place(store, "team", VOLUMES)).file_servers) == {"nas"}
+    assert store.reads == {("get", "batchaifileservers"): 1}
+    cluster = {"spec": {"nodeSetup": {"mountVolumes": VOLUMES}}}
+    assert set((await known_place(store, "team", None, cluster)).file_servers) == {"nas"}
+
+
+async def test_a_file_server_is_found_by_what_it_is_called(store):
+    server = a_server()
+    server["metadata"]["name"] = "other"
+    server["spec"]["name"] = "Disk"
+    await store.create(FILE_SERVERS, server)
+    named = {"fileServers": [{"fileServer": {"id": "disk"}, "relativeMountPath": "nfs"}]}
+    assert "disk" in (await known_place(store, "team", named)).file_servers

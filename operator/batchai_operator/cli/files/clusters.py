@@ -68,7 +68,7 @@ async def _pages(
     folder = setup_folder(cluster, spec, settings)
     if folder is None:
         return
-    place = await known_place(kube, namespace)
+    place = await known_place(kube, namespace, cluster=cluster)
     where = volume_folder(None, spec, folder, settings, place=place)
     straight = Straight(kube, session.open_container, say, minutes)
     async with VolumeFiles(kube, namespace, where, say, straight) as files:

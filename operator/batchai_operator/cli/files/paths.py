@@ -33,7 +33,6 @@ from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.engine.files.volumefiles import VolumeFiles, known_place
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import InvalidSpecError, NotFoundError
-from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
 from batchai_operator.planner.files.volumereader import volume_folder
 from batchai_operator.planner.volumes.autostorage import with_auto_storage
@@ -121,10 +120,9 @@ async def _found(
     session: Session, kube: Cluster, path: str, where: Mapping[str, str | None], minutes: int
 ) -> VolumeFiles:
     namespace = where["group"] or kube.default_namespace
-    setup: ClusterSpec | None = None
-    if where["cluster"]:
-        found = await find_cluster(kube, namespace, where["cluster"])
-        setup = with_auto_storage(found)
+    called = where["cluster"]
+    found = await find_cluster(kube, namespace, called) if called else None
+    setup = with_auto_storage(found) if found else None
     volumes = _volumes(where, namespace)
     if not volumes and setup is None:
         raise InvalidSpecError(
@@ -138,7 +136,7 @@ async def _found(
     given = (volumes or {}).get("azureBlobFileSystems") or []
     accounts |= {each["accountName"] for each in given if isinstance(each, dict)}
     settings = await known_settings(kube, namespace, Settings(), Containers(sorted(accounts)))
-    place = await known_place(kube, namespace)
+    place = await known_place(kube, namespace, volumes, found)
     folder = volume_folder(volumes, setup, path, settings, volume=where["volume"], place=place)
     straight = Straight(kube, session.open_container, say, minutes)
     return VolumeFiles(kube, namespace, folder, say, straight)

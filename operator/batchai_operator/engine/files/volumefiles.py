@@ -4,7 +4,8 @@ Called by the command line. Everything happens with the rights of its caller: a 
 caller's namespace mounts the volume, or storage itself is asked with the caller's Secret.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 from batchai_operator.engine.files.blobfiles import BlobFolder
@@ -12,17 +13,40 @@ from batchai_operator.engine.files.ownpods import OwnPod, Source
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.files.reading import Reading
 from batchai_operator.engine.files.straight import Straight
-from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, Cluster, ObjectStore
-from batchai_operator.engine.reconcile.serveruses import endpoints
-from batchai_operator.errors import ForbiddenError, InvalidSpecError, NotFoundError
+from batchai_operator.engine.ports import CLAIMS, FILE_SERVERS, Cluster, Object, ObjectStore
+from batchai_operator.engine.reconcile.serveruses import endpoints, named_by
+from batchai_operator.errors import ForbiddenError, InvalidSpecError, NotFoundError, RejectedError
 from batchai_operator.planner.files.volumereader import DIRECTORY_ID, VolumeFolder, volume_reader
 from batchai_operator.planner.volumes.forms import Place
 
 
-async def known_place(store: ObjectStore, namespace: str) -> Place:
-    """Return a namespace with its file servers; with none of them for who may not see them."""
+async def known_place(
+    store: ObjectStore,
+    namespace: str,
+    volumes: Mapping[str, Any] | None = None,
+    cluster: Object | None = None,
+) -> Place:
+    """Return a namespace with the file servers that are named in it; nothing is asked without any.
+
+    Who may not see file servers gets none.
+
+    Args:
+        store: the API server.
+        namespace: where to look.
+        volumes: a `mountVolumes` section.
+        cluster: a BatchAICluster whose volumes are meant too.
+    """
+    named = {*named_by({"spec": {"mountVolumes": volumes}}), *named_by(cluster or {})}
+    if not named:
+        return Place(namespace)
+    servers: list[Object] = []
     try:
-        servers = await store.list(FILE_SERVERS, namespace)
+        for name in sorted(named):
+            with suppress(NotFoundError, RejectedError):
+                servers.append(await store.get(FILE_SERVERS, name, namespace))
+        if not named <= endpoints(servers).keys():
+            # One may be called otherwise than its object.
+            servers = await store.list(FILE_SERVERS, namespace)
     except (ForbiddenError, NotFoundError):
         return Place(namespace)
     return Place(namespace, endpoints(servers))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from batchai_operator.engine.ports import Object
-from batchai_operator.engine.reconcile.cache import Cache, Key
+from batchai_operator.engine.reconcile.cache import Cache
+from batchai_operator.engine.reconcile.table import Key
 from batchai_operator.planner.clusters import admission
 from batchai_operator.planner.clusters.admission import Claim
 from batchai_operator.planner.facts import Admission

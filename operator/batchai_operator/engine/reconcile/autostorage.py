@@ -10,8 +10,9 @@ import base64
 from collections.abc import Callable
 
 from batchai_operator.engine.ports import CLAIMS, SECRETS, Object, ObjectStore, StorageAccount
-from batchai_operator.engine.reconcile.cache import Cache, Key, name_of
+from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.queue import WorkQueue
+from batchai_operator.engine.reconcile.table import Key, name_of
 from batchai_operator.errors import (
     ForbiddenError,
     NotFoundError,

@@ -6,9 +6,8 @@ loses nothing but the last words of Pods that vanished before they were heard. L
 they return, never a scan.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 from batchai_operator import names
@@ -21,122 +20,12 @@ from batchai_operator.engine.ports import (
     Object,
     Resource,
 )
-from batchai_operator.engine.reconcile.keeping import kept, kept_deployment, kept_job, kept_pod
+from batchai_operator.engine.reconcile.keeping import kept_deployment, kept_job, kept_pod
+from batchai_operator.engine.reconcile.table import Key, Table, name_of
 from batchai_operator.planner.facts import MountFailure
 
-Key = tuple[str, str]
-"""Namespace and name."""
-
-# How long deleted uids are remembered, so that a late answer or list cannot bring an object back;
-# by time, so that what is remembered does not grow with the number of jobs there ever were.
-_TOMBSTONE_SECONDS = 300.0
 # Jobs whose vanished Pods are kept.
 _GRAVES = 1_000
-
-
-class Table:
-    """Objects of one kind by uid, by name and by one group.
-
-    Args:
-        group: names the group of an object, such as the job of a Pod; None for no group.
-        keep: returns what is to be kept of an object.
-        key: by what `by_name` finds an object.
-    """
-
-    def __init__(
-        self,
-        group: Callable[[Object], object | None],
-        keep: Callable[[Object], Object] = kept,
-        key: Callable[[Object], Key] | None = None,
-    ) -> None:
-        self._group = group
-        self._keep = keep
-        self._key = key or name_of
-        self._objects: dict[str, Object] = {}
-        self._names: dict[Key, str] = {}
-        self._groups: dict[object, dict[str, None]] = {}
-        self._dead: OrderedDict[str, float] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._objects)
-
-    def __iter__(self) -> Iterator[Object]:
-        return iter(tuple(self._objects.values()))
-
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._objects
-
-    def uids(self) -> frozenset[str]:
-        """Return the uids held now."""
-        return frozenset(self._objects)
-
-    def by_uid(self, uid: str) -> Object | None:
-        """Return an object by its uid."""
-        return self._objects.get(uid)
-
-    def by_name(self, key: Key) -> Object | None:
-        """Return an object by its namespace and name."""
-        uid = self._names.get(key)
-        return None if uid is None else self._objects[uid]
-
-    def in_group(self, group: object) -> tuple[Object, ...]:
-        """Return the objects of a group, in the order in which they were first seen."""
-        return tuple(self._objects[uid] for uid in self._groups.get(group, ()))
-
-    def is_in_group(self, uid: str, group: object) -> bool:
-        """Return whether an object is in a group."""
-        return uid in self._groups.get(group, ())
-
-    def is_news(self, obj: Object) -> bool:
-        """Return whether `put` would take this version in."""
-        uid = obj["metadata"]["uid"]
-        old = self._objects.get(uid)
-        return uid not in self._dead and (old is None or _version(obj) > _version(old))
-
-    def put(self, obj: Object) -> bool:
-        """Take in a version of an object; older versions and the dead change nothing.
-
-        Returns:
-            Whether it was news.
-        """
-        if not self.is_news(obj):
-            return False
-        uid = obj["metadata"]["uid"]
-        old = self._objects.get(uid)
-        if old is not None:
-            self._ungroup(uid, old)
-        self._objects[uid] = self._keep(obj)
-        self._names[self._key(obj)] = uid
-        group = self._group(obj)
-        if group is not None:
-            self._groups.setdefault(group, {})[uid] = None
-        return True
-
-    def drop(self, uid: str) -> bool:
-        """Forget a deleted object for good.
-
-        Returns:
-            Whether it was known.
-        """
-        now = time.monotonic()
-        self._dead[uid] = now
-        while now - next(iter(self._dead.values())) > _TOMBSTONE_SECONDS:
-            self._dead.popitem(last=False)
-        old = self._objects.pop(uid, None)
-        if old is None:
-            return False
-        self._ungroup(uid, old)
-        if self._names.get(self._key(old)) == uid:
-            del self._names[self._key(old)]
-        return True
-
-    def _ungroup(self, uid: str, obj: Object) -> None:
-        group = self._group(obj)
-        members = self._groups.get(group)
-        if members is not None:
-            members.pop(uid, None)
-            if not members:
-                del self._groups[group]
 
 
 class Cache:
@@ -149,7 +38,7 @@ class Cache:
     def __init__(self, cluster_of: Callable[[Object], Key | None]) -> None:
         self.jobs = Table(cluster_of, kept_job)
         self.clusters = Table(lambda _: None, key=cluster_key)
-        self.file_servers = Table(lambda server: name_of(server)[0])
+        self.file_servers = Table(server_key)
         self.deployments = Table(lambda _: None, kept_deployment)
         self.pods = Table(job_of, kept_pod)
         self.failures = Table(lambda event: event["involvedObject"].get("uid"))
@@ -202,15 +91,16 @@ class Cache:
         )
 
 
-def name_of(obj: Object) -> Key:
-    """Return namespace and name of an object."""
-    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-
-
 def cluster_key(cluster: Object) -> Key:
     """Return namespace and Batch AI name of a cluster, by which jobs refer to it (design 2)."""
     namespace, name = name_of(cluster)
     return namespace, str((cluster.get("spec") or {}).get("name") or name)
+
+
+def server_key(server: Object) -> Key:
+    """Return namespace and Batch AI name of a file server, which its object may not have."""
+    namespace, name = name_of(server)
+    return namespace, str((server.get("spec") or {}).get("name") or name).lower()
 
 
 def job_of(pod: Object) -> Key | None:
@@ -224,12 +114,6 @@ def job_of(pod: Object) -> Key | None:
         if owner.get("kind") == names.JOB_KIND and owner.get("apiVersion") == names.API_VERSION:
             return metadata.get("namespace", ""), str(owner["uid"])
     return None
-
-
-def _version(obj: Object) -> int:
-    # Opaque by the old rule, but an increasing number on every API server there is, and
-    # documented as comparable since Kubernetes 1.35.
-    return int(obj["metadata"].get("resourceVersion") or 0)
 
 
 def _mount_failure(event: Object) -> MountFailure:

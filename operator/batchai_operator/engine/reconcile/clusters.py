@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from batchai_operator.engine.ports import CLUSTERS, Clock, Object
 from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.engine.reconcile.autostorage import AutoStorage
-from batchai_operator.engine.reconcile.cache import Cache, Key, name_of
+from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.inbox import Enqueue, Task
 from batchai_operator.engine.reconcile.report import Reporter
+from batchai_operator.engine.reconcile.table import Key, name_of
 from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts
 from batchai_operator.planner.specs import cluster_spec

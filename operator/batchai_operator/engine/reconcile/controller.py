@@ -30,7 +30,7 @@ from batchai_operator.engine.ports import (
 from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.engine.reconcile.apply import Children
 from batchai_operator.engine.reconcile.autostorage import WORKERS, AutoStorage
-from batchai_operator.engine.reconcile.cache import Cache, Table, cluster_key, name_of
+from batchai_operator.engine.reconcile.cache import Cache, cluster_key
 from batchai_operator.engine.reconcile.clusters import ClusterReconciler
 from batchai_operator.engine.reconcile.fileservers import FileServerReconciler
 from batchai_operator.engine.reconcile.inbox import Inbox, Task
@@ -40,6 +40,7 @@ from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.engine.reconcile.queue import Counts, WorkQueue
 from batchai_operator.engine.reconcile.report import Reporter
 from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
+from batchai_operator.engine.reconcile.table import Table, name_of
 from batchai_operator.errors import BatchAIError
 from batchai_operator.settings import Settings
 

@@ -15,9 +15,10 @@ from batchai_operator.engine.ports import (
     ObjectStore,
     Resource,
 )
-from batchai_operator.engine.reconcile.cache import Cache, Key, name_of
+from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.inbox import Inbox
 from batchai_operator.engine.reconcile.report import Reporter
+from batchai_operator.engine.reconcile.table import Key, name_of
 from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
 from batchai_operator.planner.facts import FileServerFacts
 from batchai_operator.planner.fileservers.children import child_name, used_claim

@@ -19,10 +19,11 @@ from batchai_operator.engine.ports import (
     Resource,
 )
 from batchai_operator.engine.reconcile.admissions import Admissions
-from batchai_operator.engine.reconcile.cache import Cache, Key, cluster_key, job_of, name_of
+from batchai_operator.engine.reconcile.cache import Cache, cluster_key, job_of
 from batchai_operator.engine.reconcile.echo import Echo
 from batchai_operator.engine.reconcile.serveruses import ServerUses, endpoint, names_of
 from batchai_operator.engine.reconcile.sharedvolumes import ClaimUses
+from batchai_operator.engine.reconcile.table import Key, name_of
 from batchai_operator.planner.volumes.autostorage import why_missing
 
 

@@ -16,12 +16,13 @@ from dataclasses import replace
 from batchai_operator.engine.ports import JOBS, Clock, Object
 from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.engine.reconcile.apply import Children
-from batchai_operator.engine.reconcile.cache import Cache, Key
+from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.keys import cluster_of, is_finished, vm_size_of
 from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.engine.reconcile.report import Reporter
-from batchai_operator.engine.reconcile.serveruses import endpoints
+from batchai_operator.engine.reconcile.serveruses import named_endpoints
 from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
+from batchai_operator.engine.reconcile.table import Key
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, RejectedError
 from batchai_operator.planner.clusters.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
@@ -157,7 +158,7 @@ class JobReconciler:
             settings=self._settings,
             now=self._clock(),
             gone=self._cache.gone_of(job),
-            file_servers=endpoints(self._cache.file_servers.in_group(namespace)),
+            file_servers=named_endpoints(self._cache.file_servers, namespace, (job, cluster)),
         )
 
     async def _apply(self, job: Object, plan: JobPlan) -> Refusal | None:

@@ -1,14 +1,16 @@
 """Where the file servers are, and which jobs and clusters name which of them.
 
 Kept by the inbox, which wakes those that wait when a file server gets an address; asked by the job
-reconciler. It reads raw objects and validates nothing: what makes no sense names nobody. Look-ups
-cost what they return.
+reconciler, and by volumefiles.py for what people name in files of their own. It reads raw objects
+and validates nothing: what makes no sense names nobody. Look-ups cost what they return.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from batchai_operator.engine.ports import Object
-from batchai_operator.engine.reconcile.cache import Key
+from batchai_operator.engine.reconcile.cache import server_key
+from batchai_operator.engine.reconcile.table import Key, Table, name_of
 from batchai_operator.planner.endpoints import FileServerEndpoint, FileServers, named_server
 
 
@@ -23,7 +25,7 @@ class ServerUses:
         """Note the file servers that a job or cluster names."""
         metadata = obj["metadata"]
         uid, namespace = metadata["uid"], metadata.get("namespace", "")
-        now = frozenset((namespace, name) for name in _named_by(obj))
+        now = frozenset((namespace, name) for name in named_by(obj))
         before = self._named.get(uid, frozenset())
         for key in before - now:
             self._forget(key, uid)
@@ -52,10 +54,7 @@ class ServerUses:
 
 def names_of(server: Object) -> tuple[Key, ...]:
     """Return the names by which jobs may call a file server: its object's and its Batch AI name."""
-    metadata = server["metadata"]
-    namespace = metadata.get("namespace", "")
-    called = str((server.get("spec") or {}).get("name") or metadata["name"]).lower()
-    return tuple({(namespace, metadata["name"]): None, (namespace, called): None})
+    return tuple({name_of(server): None, server_key(server): None})
 
 
 def endpoint(server: Object) -> FileServerEndpoint | None:
@@ -72,7 +71,7 @@ def endpoint(server: Object) -> FileServerEndpoint | None:
 
 
 def endpoints(servers: Iterable[Object]) -> FileServers:
-    """Return where the file servers of a namespace are, by each of their names."""
+    """Return where file servers of a namespace are, by each of their names."""
     found: dict[str, FileServerEndpoint] = {}
     for server in servers:
         where = endpoint(server)
@@ -86,11 +85,35 @@ def endpoints(servers: Iterable[Object]) -> FileServers:
     return found
 
 
-def _named_by(obj: Object) -> Iterator[str]:
-    spec = obj.get("spec") or {}
-    for part in (spec, spec.get("nodeSetup") or {}):
-        volumes = (part.get("mountVolumes") or {}) if isinstance(part, dict) else {}
-        for volume in volumes.get("fileServers") or ():
-            reference = (volume.get("fileServer") or {}).get("id")
+def named_endpoints(servers: Table, namespace: str, users: Iterable[Object | None]) -> FileServers:
+    """Return where the file servers are that some objects name; it costs what they name.
+
+    Args:
+        servers: the file servers of all namespaces.
+        namespace: of the objects.
+        users: a job and its cluster.
+    """
+    named = {name: None for user in users if user is not None for name in named_by(user)}
+    found: dict[str, FileServerEndpoint] = {}
+    for name in named:
+        key = (namespace, name)
+        own = servers.by_name(key)
+        where = endpoints((*servers.in_group(key), *((own,) if own is not None else ()))).get(name)
+        if where is not None:
+            found[name] = where
+    return found
+
+
+def named_by(obj: Object) -> Iterator[str]:
+    """Yield the names by which a job or cluster calls file servers, repeated where it repeats."""
+    spec = _mapping(obj.get("spec"))
+    for part in (spec, _mapping(spec.get("nodeSetup"))):
+        volumes = _mapping(part.get("mountVolumes")).get("fileServers")
+        for volume in volumes if isinstance(volumes, list) else ():
+            reference = _mapping(_mapping(volume).get("fileServer")).get("id")
             if isinstance(reference, str):
                 yield named_server(reference)
+
+
+def _mapping(thing: object) -> Mapping[str, Any]:
+    return thing if isinstance(thing, Mapping) else {}

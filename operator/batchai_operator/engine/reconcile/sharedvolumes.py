@@ -15,7 +15,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from weakref import WeakValueDictionary
 
 from batchai_operator.engine.ports import CLAIMS, PERSISTENT_VOLUMES, Object, ObjectStore, Resource
-from batchai_operator.engine.reconcile.cache import Key, job_of
+from batchai_operator.engine.reconcile.cache import job_of
+from batchai_operator.engine.reconcile.table import Key
 from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, NotFoundError
 from batchai_operator.names import SOURCE_ANNOTATION
 from batchai_operator.planner.volumes.claims import (

@@ -27,7 +27,7 @@ class Place:
 
     Attributes:
         namespace: of the job.
-        file_servers: endpoints of the namespace's file servers that are ready.
+        file_servers: endpoints of the file servers that are named and ready.
         claims: claims by field, as the job's status has them; for readers, which take what the job
             had, whatever has become of its cluster and its file servers.
     """
