@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchai_operator.engine.ports import JOBS, PODS
@@ -89,6 +89,7 @@ _CHANGES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_CHANGES)
 def test_what_is_remembered_is_what_would_be_answered_anew(changes):
     asyncio.run(_live_through(changes))
