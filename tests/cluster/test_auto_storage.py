@@ -7,7 +7,6 @@ no claims, so where StorageClasses are asked for this file plays their provision
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,14 +16,13 @@ import pytest
 
 from batchai_devcluster import storage_deploying as deploying
 from support.api import Api, Raw
+from support.commandline import Batchai, in_scene
 from support.explaining import RELEASE_NAMESPACE
 from support.kubectl import Kubectl
 from support.objects import ACCOUNT
 from support.onlooker import SECRET
 from support.scene import Scene
 from support.waiting import wait_until
-
-Batchai = Callable[..., bytes]
 
 BOX = "auto-storage"
 """The Secret with the operator's account."""
@@ -90,23 +88,8 @@ def box(api: Api) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
-    """Run the command in the test's resource group; it must succeed."""
-    return command_in(scene, kubeconfig)
-
-
-def command_in(scene: Scene, kubeconfig: Path) -> Batchai:
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-
-    def run(*words: str) -> bytes:
-        command = [str(Path(sys.executable).with_name("batchai")), *words, "-g", scene.namespace]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=300, check=False
-        )
-        told = done.stderr.decode()
-        assert done.returncode == 0, f"{words}: {done.returncode}\n{told}\n{scene.explain()}"
-        return done.stdout
-
-    return run
+    """Run the command in the test's resource group."""
+    return in_scene(scene, kubeconfig)
 
 
 @pytest.fixture
@@ -187,13 +170,13 @@ def test_auto_storage_by_an_account(
     assert cluster["status"]["autoStorage"]["azureFileUrl"].endswith(f"/{share}")
     assert account_key not in json.dumps(cluster)
     scene.succeed("early", seconds=180)
-    text = batchai("job", "file", "stream", "-j", "early", "-f", "stdout.txt")
+    text = batchai("job", "file", "stream", "-j", "early", "-f", "stdout.txt").stdout
     assert text == b"hello\n"
-    shown = json.loads(batchai("job", "file", "list", "-j", "early", "-d", "MODEL"))
+    shown = json.loads(batchai("job", "file", "list", "-j", "early", "-d", "MODEL").stdout)
     assert [item["name"] for item in shown] == ["model.bin"]
     # What the service's quickstart asks the cluster for.
     query = "nodeSetup.mountVolumes.azureFileShares[0].accountName"
-    named = batchai("cluster", "show", "-n", "first", "-w", "myworkspace", "--query", query)
+    named = batchai("cluster", "show", "-n", "first", "-w", "myworkspace", "--query", query).stdout
     assert json.loads(named) == ACCOUNT
 
     auto_cluster(batchai, "Second_One")
@@ -209,7 +192,9 @@ def test_auto_storage_by_an_account(
     read = f"cat {root}/autoafs/{segment}/stdouterr/stdout.txt; {count}"
     batchai("job", "create", "-n", "late", "-c", "Second_One", "-f", job_file(read))
     scene.succeed("late", seconds=180)
-    assert batchai("job", "file", "stream", "-j", "late", "-f", "stdout.txt") == b"hello\n1\n"
+    assert (
+        batchai("job", "file", "stream", "-j", "late", "-f", "stdout.txt").stdout == b"hello\n1\n"
+    )
 
     for name in ("first", "Second_One"):
         batchai("cluster", "delete", "-n", name, "-y")
@@ -218,7 +203,9 @@ def test_auto_storage_by_an_account(
     ready(scene, "third", "True", "Ready")
     batchai("job", "create", "-n", "last", "-c", "third", "-f", job_file(read))
     scene.succeed("last", seconds=180)
-    assert batchai("job", "file", "stream", "-j", "last", "-f", "stdout.txt") == b"hello\n1\n"
+    assert (
+        batchai("job", "file", "stream", "-j", "last", "-f", "stdout.txt").stdout == b"hello\n1\n"
+    )
 
 
 def test_the_operator_tells_nobody_the_key(api: Api, account_key: str) -> None:
@@ -259,7 +246,7 @@ def test_auto_storage_by_classes(
 ) -> None:
     """Claims are made once, and kept; the volumes they are bound to are this test's."""
     own = make_scene("classes")
-    run = command_in(own, kubeconfig)
+    run = in_scene(own, kubeconfig)
     install(*BY_CLASS)
     auto_cluster(run, "claims")
     ready(own, "claims", "True", "NotBoundYet", seconds=120)

@@ -1,16 +1,13 @@
 """The command `batchai` on the real thing: create, show, list, wait, files, terminate, delete."""
 
 import json
-import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support.commandline import Batchai, in_scene
 from support.objects import ACCOUNT, LOGS
 from support.scene import Scene
 
@@ -32,27 +29,12 @@ PROPERTIES = {
         },
     },
 }
-Batchai = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
     """Run the command in the test's resource group."""
-    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-    environment["AZURE_BATCHAI_STORAGE_ACCOUNT"] = ACCOUNT
-
-    def run(*words: str, code: int | None = 0) -> subprocess.CompletedProcess[bytes]:
-        command = [str(Path(sys.executable).with_name("batchai")), *words, "-g", scene.namespace]
-        done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=180, check=False
-        )
-        if code is not None:
-            assert done.returncode == code, (
-                f"{words}: {done.returncode}\n{done.stderr.decode()}\n{scene.explain()}"
-            )
-        return done
-
-    return run
+    return in_scene(scene, kubeconfig, AZURE_BATCHAI_STORAGE_ACCOUNT=ACCOUNT)
 
 
 @pytest.fixture
@@ -100,32 +82,16 @@ def test_life_of_a_job(scene: Scene, batchai: Batchai, job_file: Callable[[str],
 
 
 def test_streaming_begins_before_the_end(
-    scene: Scene, batchai: Batchai, job_file: Callable[[str], str], kubeconfig: Path
+    scene: Scene, batchai: Batchai, job_file: Callable[[str], str]
 ) -> None:
     go = f"{LOGS}/go-{scene.namespace}"
     command = f"echo first; while ! test -e {go}; do sleep 0.2; done; echo last"
     batchai("job", "create", "-n", "live", "-c", "d2", "-f", job_file(command))
-    stream = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("batchai")),
-            *("job", "file", "stream", "-j", "live", "-f", "stdout.txt", "-g", scene.namespace),
-        ],
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-        stdout=subprocess.PIPE,
-    )
-    watchdog = threading.Timer(120, stream.kill)
-    watchdog.start()
-    try:
-        assert stream.stdout is not None
-        assert stream.stdout.readline() == b"first\n"
+    with batchai.start("job", "file", "stream", "-j", "live", "-f", "stdout.txt") as stream:
+        assert stream.line() == b"first\n"
         assert scene.status("live")["executionState"] == "running"
         scene.onlooker.run("touch", f"/share/go-{scene.namespace}")
-        assert stream.stdout.readline() == b"last\n"
-        assert stream.wait(60) == 0
-    finally:
-        watchdog.cancel()
-        stream.kill()
-        stream.communicate()
+        assert stream.rest() == b"last\n"
     scene.onlooker.remove(f"go-{scene.namespace}")
 
 

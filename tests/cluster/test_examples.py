@@ -13,6 +13,7 @@ import pytest
 
 from batchai_devcluster.paths import REPOSITORY
 from support.api import Api
+from support.commandline import in_scene
 from support.objects import ACCOUNT
 from support.scene import Scene
 from support.waiting import wait_until
@@ -43,17 +44,10 @@ def test_hello(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("_cluster")
 def test_hello_as_a_job_file(scene: Scene, kubeconfig: Path) -> None:
-    command = [
-        str(Path(sys.executable).with_name("batchai")),
-        *("job", "create", "-n", "hello2", "-c", "d2", "-g", scene.namespace),
-        *("-f", str(EXAMPLES / "custom-toolkit" / "hello.json")),
+    in_scene(scene, kubeconfig)(
+        *("job", "create", "-n", "hello2", "-c", "d2"),
+        *("-f", EXAMPLES / "custom-toolkit" / "hello.json"),
         *("--storage-account-name", ACCOUNT),
-    ]
-    subprocess.run(
-        command,
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-        check=True,
-        stdout=subprocess.DEVNULL,
     )
     scene.succeed("hello2")
     assert scene.text("hello2", "stdout.txt") == "hello from d2\n"

@@ -5,16 +5,14 @@ The cluster has no provisioner, so the claim's volume is a folder of one node.
 """
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from batchai_devcluster.paths import Paths
 from support.api import Raw
+from support.commandline import Batchai, in_scene
 from support.disks import make_disk, remove_disk
 from support.kubectl import Kubectl
 from support.objects import a_job
@@ -28,27 +26,11 @@ COMMAND = (
     "$AZ_BATCHAI_JOB_MOUNT_ROOT/nfs/who; echo kept > $AZ_BATCHAI_JOB_MOUNT_ROOT/nfs/kept"
 )
 
-Batchai = Callable[..., subprocess.CompletedProcess[bytes]]
-
 
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
     """Run the command in the test's resource group."""
-
-    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("batchai")), *words, "-g", scene.namespace],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-            capture_output=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == code, (
-            f"{words}: {done.returncode}\n{done.stderr.decode()}\n{scene.explain()}"
-        )
-        return done
-
-    return run
+    return in_scene(scene, kubeconfig)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commandline import Batchai
+from support.commandline import Batchai, in_scene
 from support.objects import LOGS, a_job
 from support.scene import Scene
 
@@ -20,7 +20,7 @@ OUTPUT = [{"id": "M", "pathPrefix": LOGS, "pathSuffix": "m"}]
 
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
-    return Batchai(kubeconfig, scene.namespace)
+    return in_scene(scene, kubeconfig)
 
 
 @pytest.fixture(scope="module")

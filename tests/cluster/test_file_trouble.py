@@ -8,9 +8,9 @@ from typing import IO
 
 import pytest
 
-from support.command import devcluster
-from support.commandline import Batchai
+from support.commandline import Batchai, in_scene
 from support.cuttable import Cuttable
+from support.devcluster import devcluster
 from support.objects import LOGS, a_job, a_share
 from support.scene import Scene
 
@@ -27,7 +27,7 @@ def storage(*words: str) -> None:
 
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
-    return Batchai(kubeconfig, scene.namespace)
+    return in_scene(scene, kubeconfig)
 
 
 @pytest.fixture(scope="module")

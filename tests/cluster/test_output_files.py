@@ -14,7 +14,7 @@ import pytest
 from batchai_operator.engine.blobports import BlobCredential
 from batchai_operator.storage.blobs import AzureContainer
 from support.api import Api
-from support.commandline import Batchai
+from support.commandline import Batchai, in_scene
 from support.kubectl import Kubectl
 from support.objects import ACCOUNT, LOGS, a_cluster, a_container, a_job, a_share
 from support.onlooker import SECRET
@@ -48,7 +48,7 @@ def endpoint(api: Api, storage: str) -> str:
 
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path, endpoint: str) -> Batchai:
-    return Batchai(kubeconfig, scene.namespace, {"BATCHAI_OPERATOR_BLOB_ENDPOINT": endpoint})
+    return in_scene(scene, kubeconfig, BATCHAI_OPERATOR_BLOB_ENDPOINT=endpoint)
 
 
 def items(batchai: Batchai, *words: str) -> dict[str, dict[str, object]]:

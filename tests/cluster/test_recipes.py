@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from batchai_devcluster.paths import REPOSITORY
-from support.command import Batchai, devcluster
+from support.commandline import of_checkout
+from support.devcluster import devcluster
 from support.scene import Scene
 
 RECIPES = REPOSITORY / "tests" / "data" / "recipes"
@@ -50,7 +51,7 @@ def seen(
     scene: Scene, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """What the recorder of each recipe saw; all of them run at a time."""
-    batchai, folder = Batchai(scene, kubeconfig), tmp_path_factory.mktemp("recipes")
+    batchai, folder = of_checkout(scene, kubeconfig), tmp_path_factory.mktemp("recipes")
     devcluster("storage", "share", "create", "scripts")
     scripts = folder / "scripts"
     for script in (
@@ -62,12 +63,12 @@ def seen(
     (scripts / "cntk" / "CIFAR-10_data_prepare.sh").write_text(
         "echo prepared > $AZ_BATCHAI_JOB_TEMP/data; cat $AZ_BATCHAI_JOB_TEMP/data\n"
     )
-    batchai.run("storage", "upload", scripts, "--share-name=scripts")
+    batchai("storage", "upload", scripts, "--share-name=scripts")
     names = {path.parent.name: path.parent.name.lower() for path in RECIPES.glob("*/job.json")}
     for name, job in names.items():
         file = folder / f"{job}.json"
         file.write_text(json.dumps(adapted(name, scene.node_image)))
-        batchai.run("job", "create", "-n", job, "-c", "d2", "-f", file)
+        batchai("job", "create", "-n", job, "-c", "d2", "-f", file)
     found = {}
     for name, job in names.items():
         scene.succeed(job, seconds=300)

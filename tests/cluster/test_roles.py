@@ -5,15 +5,13 @@ chart), one that may edit another namespace, and one that may create jobs and no
 """
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from support.api import Api, ApiError, Raw
+from support.commandline import in_scene
 from support.kubectl import Kubectl
 from support.objects import a_job
 from support.onlooker import SECRET
@@ -132,19 +130,15 @@ def test_only_who_may_exec_reads_files(
 def test_the_command_line_needs_the_same_rights(
     scene: Scene, viewer: Account, editor: Account
 ) -> None:
-    def listing(account: Account) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("batchai")), "job", "file", "list"]
-        command += ["-j", "running", "-g", scene.namespace, "-o", "tsv"]
-        environment = {**os.environ, "KUBECONFIG": str(account.kubeconfig)}
-        return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+    def listing(account: Account) -> subprocess.CompletedProcess[bytes]:
+        batchai = in_scene(scene, account.kubeconfig)
+        return batchai("job", "file", "list", "-j", "running", "-o", "tsv", code=None)
 
     allowed, forbidden = listing(editor), listing(viewer)
-    assert "stdout.txt" in allowed.stdout, allowed.stderr
+    assert b"stdout.txt" in allowed.stdout, allowed.stderr
     assert forbidden.returncode != 0
-    assert "forbidden" in forbidden.stderr.lower(), forbidden.stderr
-    assert forbidden.stdout == ""
+    assert b"forbidden" in forbidden.stderr.lower(), forbidden.stderr
+    assert forbidden.stdout == b""
 
 
 def test_another_namespace_sees_nothing(scene: Scene, foreigner: Account, key_secret: str) -> None:

@@ -2,14 +2,12 @@
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.api import ApiError
+from support.commandline import in_scene
 from support.explaining import RELEASE_NAMESPACE
 from support.objects import a_cluster, a_container, a_job, a_share
 from support.scene import Scene
@@ -111,7 +109,8 @@ def test_no_secret_is_printed_by_anything_that_people_look_at(
     keys = scene.api.list("secrets", scene.namespace, labels=f"batchai.dev/job={laden}")
     (job_key,) = [base64.b64decode(each["data"]["key"]).decode() for each in keys]
     hidden = {"account key": account_key, "job key": job_key, **WORDS}
-    where, batchai = f"--namespace={scene.namespace}", Path(sys.executable).with_name("batchai")
+    where = f"--namespace={scene.namespace}"
+    batchai = in_scene(scene, kubeconfig, PYTHONASYNCIODEBUG="1")
     places = {"files": "".join(scene.text(laden, name) for name in scene.files(laden))}
     for words in (
         ("describe", "batchaijobs,batchaiclusters,pods,events,secrets"),
@@ -125,11 +124,7 @@ def test_no_secret_is_printed_by_anything_that_people_look_at(
     places["operator"] = scene.kubectl.run("logs", labels, release, "--tail=-1").decode()
     for form in ("json", "table"):
         for words in (["job", "show", "-n", laden], ["cluster", "show", "-n", "d2"]):
-            command = [str(batchai), *words, "-g", scene.namespace, "-o", form]
-            environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONASYNCIODEBUG": "1"}
-            done = subprocess.run(command, env=environment, capture_output=True, check=False)
-            assert done.returncode == 0, done.stderr
-            places[" ".join(command[1:])] = (done.stdout + done.stderr).decode()
+            places[" ".join((*words, form))] = batchai.said(*words, "-o", form)
     assert laden in places["operator"], "these are the places where the job is told of"
     assert "used" in places["files"]
     for place, text in places.items():

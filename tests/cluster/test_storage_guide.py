@@ -12,7 +12,7 @@ import yaml
 
 from batchai_devcluster.paths import REPOSITORY, Paths
 from batchai_devcluster.storage_deploying import FILE_ENDPOINT
-from support.command import devcluster
+from support.devcluster import devcluster
 from support.disks import make_disk, remove_disk
 from support.explaining import RELEASE_NAMESPACE, explain
 from support.objects import ACCOUNT

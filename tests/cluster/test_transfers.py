@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Batchai, devcluster
+from support.commandline import Batchai, Running, of_checkout
+from support.devcluster import devcluster
 from support.objects import LOGS, a_job
 from support.scene import Scene
 
@@ -20,7 +21,7 @@ BIG = 192_000_000
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
     """The command line in this file's namespace."""
-    return Batchai(scene, kubeconfig)
+    return of_checkout(scene, kubeconfig)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_a_tree_there_and_back(
 ) -> None:
     place, _, seen_at = place.partition(" ")
     back = tree.with_name(f"{tree.name}{seen_at.replace('/', '-')}")
-    said = batchai.run("storage", "upload", tree, place, "-d", folder)
+    said = batchai.said("storage", "upload", tree, place, "-d", folder)
     assert "122 files copied" in said
     sum_up = f"cd {seen_at}/{folder} && find . -type f | sort | xargs -d '\\n' md5sum | md5sum"
     theirs = scene.onlooker.run("sh", "-c", sum_up)
@@ -75,12 +76,12 @@ def test_a_tree_there_and_back(
         env={**os.environ, "LC_ALL": "C"},
     )
     assert theirs == ours.stdout
-    again = batchai.run("storage", "upload", tree, place, "-d", folder)
+    again = batchai.said("storage", "upload", tree, place, "-d", folder)
     assert "0 files copied (0 B), 122 there already" in again
-    batchai.run("storage", "download", folder, place, "-d", back)
+    batchai.said("storage", "download", folder, place, "-d", back)
     assert sums(back) == sums(tree)
     assert (back / "hollow").is_dir()
-    listed = batchai.run("storage", "list", place, "-p", folder, "-o", "tsv")
+    listed = batchai.said("storage", "list", place, "-p", folder, "-o", "tsv")
     assert [line.split("\t")[0] for line in listed.splitlines()] == [
         "a b", "binary", "hollow", "many",
     ]  # fmt: skip
@@ -88,63 +89,60 @@ def test_a_tree_there_and_back(
 
 
 def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, folder: str) -> None:
-    process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
-    (first,) = _transfer_pods(scene)
-    scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, "--grace-period=0", "--force")
-    assert "1 files copied" in batchai.ended(process)
+    with _upload(batchai, big, folder) as upload:
+        _until_partial(scene, f"{folder}/.big.batchai-part")
+        (first,) = _transfer_pods(scene)
+        gone_at_once = ("--grace-period=0", "--force")
+        scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, *gone_at_once)
+        assert b"1 files copied" in upload.rest()
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
 def test_a_killed_command_goes_on_when_repeated(
     batchai: Batchai, scene: Scene, big: Path, folder: str, tmp_path: Path
 ) -> None:
-    process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
-    process.kill()
-    process.communicate()
+    with _upload(batchai, big, folder):
+        _until_partial(scene, f"{folder}/.big.batchai-part")
     left = scene.onlooker.size(f"{folder}/.big.batchai-part")
     assert 0 < left < BIG
-    assert "1 files copied" in batchai.run(
+    assert "1 files copied" in batchai.said(
         "storage", "upload", big, "--share-name=logs", "-d", folder
     )
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
     back = tmp_path / "back"
-    process = batchai.start("storage", "download", folder, "--share-name=logs", "-d", back)
     partial = back / ".big.batchai-part"
-    scene.until(
-        lambda: partial.exists() and partial.stat().st_size > BIG // 20, 60, "a part of the file"
-    )
-    process.kill()
-    process.communicate()
+    with batchai.start("storage", "download", folder, "--share-name=logs", "-d", back):
+        scene.until(
+            lambda: partial.exists() and partial.stat().st_size > BIG // 20, 60, "a part of it"
+        )
     assert partial.stat().st_size < BIG
-    batchai.run("storage", "download", folder, "--share-name=logs", "-d", back)
+    batchai.said("storage", "download", folder, "--share-name=logs", "-d", back)
     assert (back / "big").read_bytes() == big.read_bytes()
 
 
 def test_a_share_that_fails_for_a_while(
     batchai: Batchai, big: Path, folder: str, scene: Scene
 ) -> None:
-    process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
-    devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
-    try:
-        assert "1 files copied" in batchai.ended(process)
-    finally:
-        devcluster("storage", "fault", "--share", "logs", "clear")
+    with _upload(batchai, big, folder) as upload:
+        _until_partial(scene, f"{folder}/.big.batchai-part")
+        devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
+        try:
+            assert b"1 files copied" in upload.rest()
+        finally:
+            devcluster("storage", "fault", "--share", "logs", "clear")
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
 def test_what_cannot_be_mounted_or_found_is_told(batchai: Batchai, tmp_path: Path) -> None:
-    missing = batchai.run("storage", "list", "--share-name=nobody", code=1)
+    missing = batchai.said("storage", "list", "--share-name=nobody", code=1)
     assert "the share does not exist" in missing
-    no_key = batchai.run("storage", "list", "--share-name=logs", "--account-name=other", code=1)
+    no_key = batchai.said("storage", "list", "--share-name=logs", "--account-name=other", code=1)
     assert "azure-storage-account-other-secret" in no_key
-    nothing = batchai.run(
+    nothing = batchai.said(
         "storage", "download", "no/such", "--share-name=logs", "-d", tmp_path, code=3
     )
     assert "no/such" in nothing
-    outside = batchai.run("storage", "list", "--share-name=logs", "-p", "../..", code=1)
+    outside = batchai.said("storage", "list", "--share-name=logs", "-p", "../..", code=1)
     assert "escapes" in outside
 
 
@@ -170,24 +168,30 @@ def test_an_output_directory_while_the_job_runs_and_afterwards(
         lambda: scene.onlooker.run("sh", "-c", f"ls {base}/ready || true"), 60, "files", "train"
     )
     words = ("job", "file", "download", "-j", "train", "-d", "MODEL", "--destination")
-    batchai.run(*words, tmp_path / "model")
+    batchai.said(*words, tmp_path / "model")
     first = sums(tmp_path / "model")
     assert sorted(first) == ["deep/er/numbers", "ready", "w.bin"], "no link leads out"
     scene.onlooker.run("touch", f"{base}/done")
     scene.succeed("train")
     scene.kubectl.run("delete", "pods", "-n", scene.namespace, "-l", "batchai.dev/job=train")
-    said = batchai.run(*words, tmp_path / "model")
+    said = batchai.said(*words, tmp_path / "model")
     assert "2 files copied" in said
     assert "3 there already" in said
     everything = sums(tmp_path / "model")
     assert first.items() <= everything.items()
     assert everything["late"] == b"late\n"
     assert everything["w.bin"] == scene.onlooker.run("cat", f"{base}/w.bin")
-    batchai.run(*words, tmp_path / "one", "-p", "deep/er/numbers")
+    batchai.said(*words, tmp_path / "one", "-p", "deep/er/numbers")
     assert list(sums(tmp_path / "one")) == ["numbers"]
-    batchai.run(*words, tmp_path / "x", "-p", "../..", code=1)
-    batchai.run("job", "file", "download", "-j", "train", "-d", "NO", "--destination", tmp_path,
+    batchai.said(*words, tmp_path / "x", "-p", "../..", code=1)
+    batchai.said("job", "file", "download", "-j", "train", "-d", "NO", "--destination", tmp_path,
                 code=3)  # fmt: skip
+
+
+def _upload(batchai: Batchai, file: Path, folder: str) -> Running:
+    """Start to upload a file; what is read of it is all that it says."""
+    words = ("storage", "upload", file, "--share-name=logs", "-d", folder)
+    return batchai.start(*words, errors=subprocess.STDOUT)
 
 
 def _transfer_pods(scene: Scene) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.command import Batchai
+from support.commandline import Batchai, of_checkout
 from support.objects import a_cluster, a_job, a_share
 from support.scene import Scene
 
@@ -18,7 +18,7 @@ EXTERNAL = "$AZ_BATCHAI_MOUNT_ROOT/external"
 @pytest.fixture(scope="module")
 def batchai(scene: Scene, kubeconfig: Path) -> Batchai:
     """The command line in this file's namespace."""
-    return Batchai(scene, kubeconfig)
+    return of_checkout(scene, kubeconfig)
 
 
 def test_a_prefix_on_no_volume(scene: Scene, batchai: Batchai) -> None:
@@ -36,10 +36,10 @@ def test_a_prefix_on_no_volume(scene: Scene, batchai: Batchai) -> None:
         assert told == expected
     assert scene.text("half", "stdout.txt") == "x\n"
     for words in (("-j", "half", "-d", "MODEL"), ("-j", "whole")):
-        said = batchai.run("job", "file", "list", *words, code=3)
+        said = batchai.said("job", "file", "list", *words, code=3)
         assert "/mounts/external/" in said
         assert "batchai file list" in said
-    assert "stdout.txt" in batchai.run("job", "file", "list", "-j", "half")
+    assert "stdout.txt" in batchai.said("job", "file", "list", "-j", "half")
 
 
 def test_the_same_path_at_both_levels(scene: Scene) -> None:
