@@ -12,6 +12,7 @@ from pathlib import Path
 from batchai_devcluster import provider
 from batchai_devcluster import storage_copying as copying
 from batchai_devcluster import storage_deploying as deploying
+from batchai_devcluster import storage_identities
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import Paths
@@ -97,6 +98,7 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action = actions.add_parser(name, help=text)
         action.add_argument("place", help=_PLACE)
         action.set_defaults(verb=_on_place, action=name)
+    storage_identities.add_verbs(actions, _kubectl)
     fault = actions.add_parser("fault", help="make a share hang, fail or be full")
     fault.add_argument("--share", required=True)
     fault.add_argument("kind", choices=("hang", "eio", "full", "clear"))
