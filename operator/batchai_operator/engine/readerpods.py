@@ -14,7 +14,8 @@ from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.errors import BatchAIError, ConflictError, NotFoundError, UnavailableError
 from batchai_operator.names import COMPONENT_LABEL
-from batchai_operator.planner.mounts import DEFINITE_SECONDS, is_definite
+from batchai_operator.planner.mounterrors import is_definite
+from batchai_operator.planner.mounts import DEFINITE_SECONDS
 
 READER_START_SECONDS = 120.0
 """How long a reader Pod may take; the node may have to pull the launcher's image."""

@@ -16,7 +16,7 @@ from batchai_operator.names import (
     MANAGED_BY_LABEL,
     TRANSFER_COMPONENT,
 )
-from batchai_operator.planner.mounts import classify
+from batchai_operator.planner.mounterrors import classify
 
 START_SECONDS = 120.0
 """How long the Pod may take; the node may have to pull the launcher's image."""
