@@ -9,10 +9,9 @@ import argparse
 import os
 from pathlib import Path
 
-from batchai_devcluster import provider
+from batchai_devcluster import provider, storage_identities
 from batchai_devcluster import storage_copying as copying
 from batchai_devcluster import storage_deploying as deploying
-from batchai_devcluster import storage_identities
 from batchai_devcluster.errors import DevclusterError
 from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import Paths
@@ -133,8 +132,8 @@ def _endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
     print(deploying.BLOB_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
-def _file_endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
-    print(deploying.FILE_ENDPOINT if is_wanted() else "")
+def _file_endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
+    print(deploying.FILE_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:
