@@ -260,8 +260,8 @@ func TestAShareAtAnotherNameIsLookedUpAndReached(t *testing.T) {
 func TestHostsOfContainers(t *testing.T) {
 	const pattern = "http://azurite.batchai-storage:10000/{account}"
 	for host, want := range map[string]string{
-		"acct.blob.core.windows.net":         "http://azurite.batchai-storage:10000/acct",
-		"acct.blob.core.chinacloudapi.cn":    "http://acct.blob.core.chinacloudapi.cn:10000/acct",
+		"acct.blob.core.windows.net":          "http://azurite.batchai-storage:10000/acct",
+		"acct.blob.core.chinacloudapi.cn":     "http://acct.blob.core.chinacloudapi.cn:10000/acct",
 		"acct.blob.storage.svc.cluster.local": "http://acct.blob.storage.svc.cluster.local:10000/acct",
 	} {
 		if got := blobEndpoint(pattern, host, "acct"); got != want {
