@@ -67,8 +67,8 @@ def test_the_table(driver, text, kind):
         (
             BLOB_DRIVER,
             (
-                "with error [AADSTS700213: No matching federated identity record found for presented "
-                "assertion subject 'system:serviceaccount:team:default'.]"
+                "with error [AADSTS700213: No matching federated identity record found for "
+                "presented assertion subject 'system:serviceaccount:team:default'.]"
             ),
             "definite",
             "no federated credential",
