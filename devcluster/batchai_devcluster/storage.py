@@ -9,7 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
-from batchai_devcluster import provider
+from batchai_devcluster import provider, storage_identities
 from batchai_devcluster import storage_copying as copying
 from batchai_devcluster import storage_deploying as deploying
 from batchai_devcluster.errors import DevclusterError
@@ -97,6 +97,7 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action = actions.add_parser(name, help=text)
         action.add_argument("place", help=_PLACE)
         action.set_defaults(verb=_on_place, action=name)
+    storage_identities.add_verbs(actions, _kubectl)
     fault = actions.add_parser("fault", help="make a share hang, fail or be full")
     fault.add_argument("--share", required=True)
     fault.add_argument("kind", choices=("hang", "eio", "full", "clear"))
@@ -131,8 +132,8 @@ def _endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
     print(deploying.BLOB_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
-def _file_endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
-    print(deploying.FILE_ENDPOINT if is_wanted() else "")
+def _file_endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
+    print(deploying.FILE_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:

@@ -19,15 +19,16 @@ from batchai_devcluster.storage_deploying import NAMESPACE
 _MEGABYTE = 1 << 20
 
 
-def admin(kubectl: Sequence[str], *words: str) -> str:
+def admin(kubectl: Sequence[str], *words: str, stdin: str | None = None) -> str:
     """Run one command of the stand-in and return what it prints.
 
     Args:
         kubectl: how kubectl is called for the cluster.
         words: the command.
+        stdin: what it reads, such as a secret that must not stand in a command line.
     """
-    command = _command(kubectl, words)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = _command(kubectl, words, takes_input=stdin is not None)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CommandError(["storage", *words], done.returncode, done.stderr)
     return done.stdout

@@ -17,6 +17,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -26,7 +27,9 @@ import (
 	"batchai.dev/devcluster/storage/admin"
 	"batchai.dev/devcluster/storage/blobfs"
 	"batchai.dev/devcluster/storage/contract"
+	"batchai.dev/devcluster/storage/entra"
 	"batchai.dev/devcluster/storage/filesrest"
+	"batchai.dev/devcluster/storage/keyvault"
 	"batchai.dev/devcluster/storage/mounting"
 	"batchai.dev/devcluster/storage/nfsfs"
 	"batchai.dev/devcluster/storage/plugin"
@@ -38,6 +41,9 @@ const usage = `usage: storage node [flags]
        storage admin share create NAME | container create NAME
        storage admin put PLACE <tar | get PLACE >tar | ls PLACE | rm PLACE
        storage admin fault SHARE hang|eio|full|clear [SECONDS]
+       storage admin nfs PLACE on|off
+       storage admin identity put CLIENT_ID [subject=SUBJECT|role=ROLE|node]... | identity rm CLIENT_ID
+       storage admin vault put URL SECRET <value
 PLACE is share/NAME[/PATH] or container/NAME[/PATH]`
 
 var errUsage = errors.New(usage)
@@ -95,9 +101,14 @@ func configured() (plugin.Storage, error) {
 	if err == nil && len(accounts) == 0 {
 		err = errors.New("AZURITE_ACCOUNTS names no account")
 	}
+	data := setting("STORAGE_DATA", "/data")
 	return plugin.Storage{
 		Accounts:     accounts,
-		Shares:       account.Shares{Root: setting("STORAGE_DATA", "/data")},
+		Shares:       account.Shares{Root: data},
+		Exports:      account.Exports{Root: data},
+		Directory:    entra.Directory{File: filepath.Join(data, "entra", "identities.json")},
+		Vaults:       keyvault.Vaults{File: filepath.Join(data, "entra", "vaults.json")},
+		FilesPort:    setting("STORAGE_FILES_PORT", "10004"),
 		BlobEndpoint: setting("STORAGE_BLOB_ENDPOINT", "http://azurite.batchai-storage:10000/{account}"),
 		Caches:       setting("STORAGE_CACHES", "/caches"),
 	}, err
@@ -114,7 +125,7 @@ func node(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	secrets, err := plugin.NewAPIServer()
+	server, err := plugin.NewAPIServer()
 	if err != nil {
 		return err
 	}
@@ -125,7 +136,9 @@ func node(arguments []string) error {
 	children := &mounting.Children{Command: []string{self, "mount"}}
 	failed := make(chan error, 8)
 	for _, driver := range []string{contract.BlobDriver, contract.ShareDriver, contract.NFSDriver, contract.SMBDriver} {
-		served := &plugin.Node{Driver: driver, NodeID: *name, Storage: storage, Secrets: secrets, Mounter: children}
+		served := &plugin.Node{
+			Driver: driver, NodeID: *name, Storage: storage, Secrets: server, Tokens: server, Mounter: children,
+		}
 		stop, err := plugin.Serve(served, *root, *root, failed)
 		if err != nil {
 			return err
@@ -179,6 +192,14 @@ func administer(arguments []string) error {
 		return a.List(ctx, arguments[1])
 	case len(arguments) == 2 && arguments[0] == "rm":
 		return a.Remove(ctx, arguments[1])
+	case len(arguments) == 3 && arguments[0] == "nfs":
+		return a.OfferNFS(storage.Exports, arguments[1], arguments[2])
+	case verb == "identity put" && len(rest) > 0:
+		return admin.PutIdentity(storage.Directory, rest[0], rest[1:])
+	case verb == "identity rm" && len(rest) == 1:
+		return storage.Directory.Remove(rest[0])
+	case verb == "vault put" && len(rest) == 2:
+		return admin.PutSecret(storage.Vaults, rest[0], rest[1], os.Stdin, os.Stdout)
 	case len(arguments) >= 3 && len(arguments) <= 4 && arguments[0] == "fault":
 		seconds := 0
 		if len(arguments) == 4 {

@@ -19,14 +19,20 @@ const (
 	ephemeral     = "csi.storage.k8s.io/ephemeral"
 	podNamespace  = "csi.storage.k8s.io/pod.namespace"
 	pvcNamespace  = "csi.storage.k8s.io/pvc/namespace"
+	authType      = "azurestorageauthtype"
+	byToken       = "mountwithworkloadidentitytoken"
 	clientID      = "clientid"
 	containerName = "containername"
 	folderName    = "foldername"
 	createFolder  = "createfolderifnotexist"
+	endpoint      = "storageendpointsuffix"
 	isHns         = "ishnsenabled"
 	managed       = "mountwithmanagedidentity"
 	mountOptions  = "mountoptions"
 	protocol      = "protocol"
+	vaultURL      = "keyvaulturl"
+	vaultSecret   = "keyvaultsecretname"
+	vaultVersion  = "keyvaultsecretversion"
 	secretName    = "secretname"
 	secretSpace   = "secretnamespace"
 	server        = "server"
@@ -35,6 +41,10 @@ const (
 	fsType        = "fstype"
 	storageAcct   = "storageaccount"
 	accountName   = "storageaccountname"
+	tenantID      = "tenantid"
+	tokens        = "csi.storage.k8s.io/serviceaccount.tokens"
+
+	identityClientID = "azurestorageidentityclientid"
 )
 
 // Attributes are a volume's attributes with their names in lower case.

@@ -24,7 +24,8 @@ func Blob(r Request) (Volume, error) {
 		return Volume{}, err
 	}
 	volume := Volume{
-		ID: r.ID, Target: r.Target, Ephemeral: a.IsEphemeral(), Server: a[server], Name: a[containerName],
+		ID: r.ID, Target: r.Target, Ephemeral: a.IsEphemeral(), Server: a[server], Suffix: a[endpoint],
+		Name: a[containerName],
 	}
 	if volume.Ephemeral && volume.Name == "" {
 		return Volume{}, invalid("NodeStageVolume: containerName must be specified for ephemeral volumes")
@@ -32,7 +33,10 @@ func Blob(r Request) (Volume, error) {
 	switch strings.ToLower(a[protocol]) {
 	case "", "fuse", "fuse2":
 	case "nfs", "nfsv3", "aznfs":
-		return Volume{}, nfsError(volume)
+		if volume.Ephemeral {
+			return Volume{}, inlineNFSError(volume)
+		}
+		volume.IsNFS = true
 	default:
 		return Volume{}, invalid("protocol(%s) is not supported, supported protocol list: [fuse fuse2 nfs aznfs]", a[protocol])
 	}
@@ -46,27 +50,38 @@ func Blob(r Request) (Volume, error) {
 			return Volume{}, err
 		}
 	}
-	// An inline volume's nodePublishSecretRef is dropped by this driver (platform guide 1.3).
-	if !volume.Ephemeral {
-		volume.Given = r.given()
-	}
 	volume.Account = staticAccount(a)
-	volume.Secret = secretOf(a)
+	if volume.IsNFS {
+		volume.Options = nfsFlags(r, "sec=sys,vers=3,nolock")
+		return volume, nil
+	}
+	if volume.Identity, err = identityOf(BlobDriver, a); err != nil {
+		return Volume{}, BlobCredentialsError(err)
+	}
+	if volume.Identity.IsWorkload {
+		// The account of an inline volume counts here, and Secrets do not.
+		volume.Account = accountOf(a)
+	}
+	if url := a[vaultURL]; url != "" {
+		volume.Vault = Vault{url, a[vaultSecret], a[vaultVersion]}
+	}
+	if !volume.Identity.IsUsed() && volume.Vault == (Vault{}) {
+		// An inline volume's nodePublishSecretRef is dropped by this driver (platform guide 1.3).
+		if !volume.Ephemeral {
+			volume.Given = r.given()
+		}
+		volume.Secret = secretOf(a)
+	}
 	volume.Options, err = blobOptions(r, a, volume.Name)
 	return volume, err
 }
 
-// nfsError tells why an NFS volume does not come up.
-//
-// Inline, the real driver has blanked the account and mounts `.blob…:/` + `/container`, which
-// cannot be resolved; otherwise the stand-in has no NFS at all.
-func nfsError(v Volume) error {
-	if v.Ephemeral {
-		return internal("volume(%s) mount %q on %q failed with mount failed: exit status 32\n"+
-			"Output: mount.nfs: Failed to resolve server .blob.core.windows.net: Name or service not known",
-			v.ID, ".blob.core.windows.net://"+v.Name, v.Target)
-	}
-	return invalid("the stand-in has no NFS: protocol(nfs) of volume(%s) cannot be mounted here", v.ID)
+// inlineNFSError tells why an inline NFS volume does not come up: the real driver has blanked the
+// account and mounts `.blob…:/` + `/container`, which cannot be resolved.
+func inlineNFSError(v Volume) error {
+	return internal("volume(%s) mount %q on %q failed with mount failed: exit status 32\n"+
+		"Output: mount.nfs: Failed to resolve server .blob.core.windows.net: Name or service not known",
+		v.ID, ".blob.core.windows.net://"+v.Name, v.Target)
 }
 
 func checkContainerName(name string) error {

@@ -48,6 +48,10 @@ func staticAccount(a Attributes) string {
 	if a.IsEphemeral() {
 		return ""
 	}
+	return accountOf(a)
+}
+
+func accountOf(a Attributes) string {
 	if account := a[storageAcct]; account != "" {
 		return account
 	}

@@ -18,7 +18,9 @@ func Share(r Request) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	volume := Volume{ID: r.ID, Target: r.Target, Ephemeral: a.IsEphemeral(), Server: a[server]}
+	volume := Volume{
+		ID: r.ID, Target: r.Target, Ephemeral: a.IsEphemeral(), Server: a[server], Suffix: a[endpoint],
+	}
 	if volume.Ephemeral {
 		if err := inlineShare(a); err != nil {
 			return Volume{}, err
@@ -31,12 +33,21 @@ func Share(r Request) (Volume, error) {
 	if !known {
 		return Volume{}, invalid("protocol(%s) is not supported, supported protocol list: [smb nfs]", a[protocol])
 	}
-	if a.is(protocol, "nfs") {
-		return Volume{}, invalid("the stand-in has no NFS: protocol(nfs) of volume(%s) cannot be mounted here", r.ID)
+	volume.IsNFS = a[protocol] == "nfs"
+	if volume.Identity, err = identityOf(ShareDriver, a); err != nil {
+		return Volume{}, ShareCredentialsError(volume, err)
 	}
-	volume.Given = r.given()
 	volume.Account = staticAccount(a)
-	volume.Secret = secretOf(a)
+	switch {
+	case volume.IsNFS:
+		volume.Identity = Identity{}
+	case volume.Identity.IsWorkload && volume.Identity.ByToken:
+		// The account of an inline volume counts here, and Secrets do not.
+		volume.Account = accountOf(a)
+	case !volume.Identity.IsUsed():
+		volume.Given = r.given()
+		volume.Secret = secretOf(a)
+	}
 	volume.Name = a[shareName]
 	if volume.Name == "" {
 		// A dynamic volume's handle is rg#account#share#...
@@ -50,8 +61,25 @@ func Share(r Request) (Volume, error) {
 		return Volume{}, invalid("invalid folderName %q", volume.Folder)
 	}
 	volume.Options = shareOptions(r, a)
+	if volume.IsNFS {
+		volume.Options = nfsFlags(r, "vers=4,minorversion=1,sec=sys")
+	}
 	return volume, nil
 }
+
+// nfsFlags are a PersistentVolume's own options and those that the driver adds.
+func nfsFlags(r Request, added string) []string {
+	options := append([]string{}, r.Flags...)
+	if r.ReadOnly {
+		options = append(options, "ro")
+	}
+	return append(options, added)
+}
+
+// deniedInline are options that would have the node mount something else, or as somebody else.
+var deniedInline = words(`
+	bind rbind cred credentials addr ip unc target path sec cruid upcall_target cifsacl modefromsid
+`)
 
 func inlineShare(a Attributes) error {
 	if a.is(protocol, "nfs") {
@@ -67,9 +95,9 @@ func inlineShare(a Attributes) error {
 		return invalid("invalid shareName %q for ephemeral volume: must be a single share name", a[shareName])
 	}
 	for _, option := range strings.Split(a[mountOptions], ",") {
-		switch strings.ToLower(strings.TrimSpace(option)) {
-		case "bind", "rbind":
-			return invalid("mount option %q is not supported for ephemeral volumes", strings.TrimSpace(option))
+		name, _, _ := strings.Cut(strings.TrimSpace(option), "=")
+		if deniedInline[strings.ToLower(name)] {
+			return invalid("mount option %q is not supported for ephemeral volumes", name)
 		}
 	}
 	if a.is(managed, "true") {
@@ -141,19 +169,25 @@ func CheckShare(v Volume, c Credentials) error {
 	if v.Server == "" && c.Account == "" {
 		return invalid("failed to get account name from %s", v.ID)
 	}
-	if c.Account == "" || c.Key == "" {
+	if v.Ephemeral && c.Account != "" {
+		if err := checkInlineHost(v, c.Account); err != nil {
+			return err
+		}
+	}
+	if !v.IsNFS && (c.Account == "" || c.Key == "") {
 		return internal("accountName(%s) or accountKey is empty", c.Account)
 	}
 	return nil
 }
 
-// ShareSource is what stands in the mount table, for example //acct.file.core.windows.net/logs.
+// ShareSource is what stands in the mount table, for example //acct.file.core.windows.net/logs, or
+// acct.file.core.windows.net:/acct/logs.
 func ShareSource(v Volume, account string) string {
-	host := v.Server
-	if host == "" {
-		host = account + ".file.core.windows.net"
-	}
+	host := v.Host("file", account)
 	source := fmt.Sprintf("//%s/%s", host, v.Name)
+	if v.IsNFS {
+		source = fmt.Sprintf("%s:/%s/%s", host, account, v.Name)
+	}
 	if v.Folder != "" {
 		source += "/" + v.Folder
 	}
@@ -171,4 +205,15 @@ func ShareMountError(v Volume, source, output string) error {
 			"\nPlease refer to http://aka.ms/filemounterror for possible causes and solutions for mount errors.",
 		v.ID, source, v.Target, strings.Join(v.Options, ","), source, v.Target, output,
 	)
+}
+
+// AzureNFSError is either driver's text around what mount.nfs says.
+func AzureNFSError(v Volume, source, output string) error {
+	help := "filemounterror"
+	if strings.Contains(source, ".blob.") {
+		help = "blobmounterror"
+	}
+	return internal("volume(%s) mount %q on %q failed with %s\nPlease refer to http://aka.ms/%s for possible causes "+
+		"and solutions for mount errors.", v.ID, source, v.Target,
+		strings.TrimSuffix(mountFailed("nfs", strings.Join(v.Options, ","), source, v.Target, "mount.nfs: "+output), "\n"), help)
 }

@@ -14,8 +14,13 @@ type Volume struct {
 	// Name is the container or share; Folder a folder in the share.
 	Name, Folder string
 	CreateFolder bool
-	// Server is the endpoint, empty for the cloud's own.
-	Server string
+	// Server is the endpoint, empty for the cloud's own; Suffix is that of another cloud.
+	Server, Suffix string
+	// Identity mounts it in the place of a key; Vault has the key.
+	Identity Identity
+	Vault    Vault
+	// IsNFS is true for a volume that is mounted by NFS, without key or identity.
+	IsNFS bool
 	// Options are what the mount program gets, defaults included.
 	Options []string
 }

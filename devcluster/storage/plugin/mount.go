@@ -49,12 +49,25 @@ func (n *Node) mount(ctx context.Context, asked contract.Request) error {
 	if err != nil {
 		return err
 	}
-	_, isServed, err := n.Mounter.State(asked.Target)
+	isMounted, isServed, err := n.Mounter.State(asked.Target)
 	if err != nil {
 		return status.Errorf(codes.Internal, "Could not mount target %q: %v", asked.Target, err)
 	}
-	if isServed {
+	if isServed || (isMounted && volume.IsNFS && n.Driver == contract.ShareDriver) {
 		return nil
+	}
+	if volume.IsNFS {
+		return n.mountAzureNFS(ctx, volume)
+	}
+	if volume.Identity.IsUsed() {
+		return n.mountByIdentity(ctx, volume)
+	}
+	if volume.Vault != (contract.Vault{}) {
+		credentials, err := n.vaultKey(volume)
+		if err != nil {
+			return err
+		}
+		return n.mountBlob(ctx, volume, credentials)
 	}
 	credentials, err := n.credentials(ctx, volume)
 	if n.Driver == contract.BlobDriver {
@@ -66,7 +79,30 @@ func (n *Node) mount(ctx context.Context, asked contract.Request) error {
 	if err != nil {
 		return contract.ShareCredentialsError(volume, err)
 	}
-	return n.mountShare(volume, credentials)
+	return n.mountShare(ctx, volume, credentials)
+}
+
+func (n *Node) mountByIdentity(ctx context.Context, volume contract.Volume) error {
+	if n.Driver == contract.BlobDriver {
+		if volume.Account == "" {
+			complaint, _ := contract.BlobConfigError(contract.Credentials{})
+			return contract.BlobMountError(complaint)
+		}
+		credentials, err := n.blobByIdentity(ctx, volume)
+		if err != nil {
+			return err
+		}
+		return n.mountBlob(ctx, volume, credentials)
+	}
+	// What is wrong with the request is told before anybody is asked for a ticket.
+	if err := contract.CheckShare(volume, contract.Credentials{Account: volume.Account, Key: "-"}); err != nil {
+		return err
+	}
+	credentials, err := n.shareByIdentity(ctx, volume)
+	if err != nil {
+		return err
+	}
+	return n.mountShare(ctx, volume, credentials)
 }
 
 // credentials come with the request, or from the Secret; the Secret's account wins.

@@ -31,6 +31,7 @@ type Node struct {
 	NodeID  string
 	Storage Storage
 	Secrets Secrets
+	Tokens  Reviewer
 	Mounter mounting.Mounter
 
 	busy locks
@@ -73,6 +74,9 @@ func (n *Node) NodeStageVolume(ctx context.Context, in *csi.NodeStageVolumeReque
 	if in.GetVolumeCapability() == nil {
 		return nil, status.Error(codes.InvalidArgument, "Volume capability not provided")
 	}
+	if contract.WaitsForToken(n.Driver, in.GetVolumeContext()) {
+		return &csi.NodeStageVolumeResponse{}, nil
+	}
 	err := n.mount(ctx, request(in.GetVolumeId(), in.GetStagingTargetPath(), in.GetVolumeContext(), in.GetSecrets(), in.GetVolumeCapability()))
 	return &csi.NodeStageVolumeResponse{}, err
 }
@@ -92,6 +96,14 @@ func (n *Node) NodePublishVolume(ctx context.Context, in *csi.NodePublishVolumeR
 	asked := request(in.GetVolumeId(), target, in.GetVolumeContext(), in.GetSecrets(), in.GetVolumeCapability())
 	if n.Driver == contract.NFSDriver {
 		asked.ReadOnly = in.GetReadonly()
+		return &csi.NodePublishVolumeResponse{}, n.mount(ctx, asked)
+	}
+	if contract.WaitsForToken(n.Driver, asked.Attributes) && contract.Attributes(asked.Attributes).IsEphemeral() {
+		// A CSIDriver without tokenRequests: the drivers mount nothing and say nothing.
+		return &csi.NodePublishVolumeResponse{}, nil
+	}
+	if contract.BringsToken(n.Driver, asked.Attributes) {
+		// Each Pod has a mount of its own, as whom its service account stands for.
 		return &csi.NodePublishVolumeResponse{}, n.mount(ctx, asked)
 	}
 	if contract.Attributes(asked.Attributes).IsEphemeral() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -13,6 +14,8 @@ import (
 
 	"batchai.dev/devcluster/storage/account"
 	"batchai.dev/devcluster/storage/contract"
+	"batchai.dev/devcluster/storage/entra"
+	"batchai.dev/devcluster/storage/keyvault"
 	"batchai.dev/devcluster/storage/mounting"
 )
 
@@ -27,6 +30,11 @@ type Storage struct {
 	BlobEndpoint string
 	// Caches is the folder for the caches of mounted containers.
 	Caches string
+	// FilesPort is where an account's file service answers, whatever its host is called.
+	FilesPort string
+	Exports   account.Exports
+	Directory entra.Directory
+	Vaults    keyvault.Vaults
 }
 
 // mountBlob checks key and container as blobfuse2 does before it mounts, and mounts.
@@ -39,6 +47,19 @@ func (n *Node) mountBlob(ctx context.Context, volume contract.Volume, c contract
 		return contract.BlobMountError(complaint)
 	}
 	endpoint := account.Endpoint(volume.Server, n.Storage.BlobEndpoint, c.Account)
+	if !strings.Contains(volume.Server, "://") {
+		endpoint = blobEndpoint(n.Storage.BlobEndpoint, volume.Host("blob", c.Account), c.Account)
+	}
+	if err := n.serveBlob(ctx, volume, c, endpoint, "blobfuse2", fuse); err != nil {
+		return contract.BlobMountError(err.Error())
+	}
+	return nil
+}
+
+// serveBlob asks storage for the container and mounts it; the error is blobfuse2's.
+func (n *Node) serveBlob(
+	ctx context.Context, volume contract.Volume, c contract.Credentials, endpoint, source string, fuse contract.Fuse,
+) error {
 	client, err := account.Container(endpoint, volume.Name, c.Account, c.Key, c.SAS)
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, checkTime)
@@ -46,36 +67,36 @@ func (n *Node) mountBlob(ctx context.Context, volume contract.Volume, c contract
 		err = account.CheckContainer(limited, client)
 	}
 	if err != nil {
-		return contract.BlobMountError(contract.BlobPipelineError(err.Error()))
+		return errors.New(contract.BlobPipelineError(err.Error()))
 	}
-	err = n.Mounter.Mount(mounting.Spec{
+	return n.Mounter.Mount(mounting.Spec{
 		Target: volume.Target,
-		Source: "blobfuse2",
+		Source: source,
 		Blob: &mounting.Blob{
 			Endpoint: endpoint, Container: volume.Name, Account: c.Account, Key: c.Key, SAS: c.SAS,
 			Cache: mounting.CacheFolder(n.Storage.Caches, volume.Target), Fuse: fuse,
 		},
 	})
-	if err != nil {
-		return contract.BlobMountError(err.Error())
-	}
-	return nil
 }
 
 // mountShare checks account, key and share as an SMB server does, and mounts.
-func (n *Node) mountShare(volume contract.Volume, c contract.Credentials) error {
+func (n *Node) mountShare(ctx context.Context, volume contract.Volume, c contract.Credentials) error {
 	if err := contract.CheckShare(volume, c); err != nil {
 		return err
 	}
-	source := contract.ShareSource(volume, c.Account)
+	source, host := contract.ShareSource(volume, c.Account), volume.Host("file", c.Account)
 	refused := func(output string) error { return contract.ShareMountError(volume, source, output) }
 	cifs, isValid := contract.ParseCifs(volume.Options)
 	if !isValid {
 		return refused("mount error(22): Invalid argument")
 	}
 	if _, isKnown := n.Storage.Accounts[c.Account]; !isKnown {
-		host := c.Account + ".file.core.windows.net"
 		return refused(fmt.Sprintf("mount error: could not resolve address for %s: Unknown error", host))
+	}
+	if !contract.IsPublic(host, "file", c.Account) {
+		if complaint := n.reach(ctx, host); complaint != "" {
+			return refused(complaint)
+		}
 	}
 	if !n.Storage.Accounts.Has(c.Account, c.Key) {
 		return refused("mount error(13): Permission denied")

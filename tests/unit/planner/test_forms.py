@@ -174,9 +174,10 @@ def test_smb_without_a_login_is_for_guests() -> None:
     assert "secretName" not in attributes
 
 
-def test_a_workload_identity_of_a_container_is_inline_or_static() -> None:
+@pytest.mark.parametrize("volume", [container, share])
+def test_a_workload_identity_is_inline_or_static(volume: Any) -> None:
     credentials = {"workloadIdentity": {"clientID": GUID, "tenantID": GUID}}
-    attributes = inline(plan(container(credentials=credentials)))["volumeAttributes"]
+    attributes = inline(plan(volume(credentials=credentials)))["volumeAttributes"]
     assert (
         attributes.items()
         >= {
@@ -187,11 +188,9 @@ def test_a_workload_identity_of_a_container_is_inline_or_static() -> None:
         }.items()
     )
     assert "secretName" not in attributes
-    spec = static(plan(container(credentials=credentials), mode="PersistentVolume"))
+    spec = static(plan(volume(credentials=credentials), mode="PersistentVolume"))
     assert spec["csi"]["volumeAttributes"]["clientID"] == GUID
     assert "nodeStageSecretRef" not in spec["csi"]
-    # The share's driver refuses tokens of inline volumes.
-    assert static(plan(share(credentials=credentials)))["csi"]["volumeAttributes"]["clientID"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ WRONG_KEY = SET_UP + (
         (FILE_DRIVER, "Output: mount error(2): No such file or directory", "definite"),
         (FILE_DRIVER, "Output: mount error(22): Invalid argument", "definite"),
         (FILE_DRIVER, "accountName() or accountKey is empty", "definite"),
-        (FILE_DRIVER, "mount error: could not resolve address for x: Unknown error", None),
+        (FILE_DRIVER, "mount error: could not resolve address for x: Unknown error", "passing"),
         (FILE_DRIVER, "mount error(112): Host is down", None),
         (
             FILE_DRIVER,
@@ -59,6 +59,77 @@ WRONG_KEY = SET_UP + (
 def test_the_table(driver, text, kind):
     row = classify(driver, text)
     assert (row.kind if row else None) == kind
+
+
+@pytest.mark.parametrize(
+    ("driver", "text", "kind", "remedy"),
+    [
+        (
+            BLOB_DRIVER,
+            (
+                "with error [AADSTS700213: No matching federated identity record found for "
+                "presented assertion subject 'system:serviceaccount:team:default'.]"
+            ),
+            "definite",
+            "no federated credential",
+        ),
+        (FILE_DRIVER, "AADSTS70021: No matching federated identity", "definite", "federated"),
+        (FILE_DRIVER, "AADSTS700016: Application with identifier 'x' was", "definite", "clientID"),
+        (BLOB_DRIVER, "AADSTS90002: Tenant 'x' not found.", "definite", "tenantID"),
+        (BLOB_DRIVER, "AADSTS90033: A transient error has occurred.", None, ""),
+        (BLOB_DRIVER, '"error_description":"Identity not found"}', "definite", "nodes do not have"),
+        (FILE_DRIVER, "output: Error calling AzAuthenticatorLib: -1", "definite", "SMB MI Admin"),
+        (BLOB_DRIVER, "[AuthorizationPermissionMismatch]", "definite", "Blob Data Contributor"),
+        (
+            BLOB_DRIVER,
+            (
+                "get secret from vaultURL(https://v/), sercretName(k), secretVersion() failed with "
+                "error: ERROR CODE: SecretNotFound A secret with (name/id) k was not found in this"
+            ),
+            "definite",
+            "Key Vault Secrets User",
+        ),
+        (
+            BLOB_DRIVER,
+            (
+                "get secret from vaultURL(https://v/), sercretName(k), secretVersion() failed with "
+                "error: GET https://v/secrets/k/\nRESPONSE 403: 403 Forbidden"
+            ),
+            "definite",
+            "Key Vault Secrets User",
+        ),
+        (
+            BLOB_DRIVER,
+            (
+                "[Get https://a.privatelink.blob.x/data: dial tcp: lookup a.privatelink.blob.x on "
+                "10.0.0.10:53: no such host]"
+            ),
+            "passing",
+            "private DNS zone",
+        ),
+        (FILE_DRIVER, "mount.nfs: Failed to resolve server x: Name or service", "passing", "DNS"),
+        (
+            FILE_DRIVER,
+            (
+                'code = InvalidArgument desc = storageEndpointSuffix "a" does not match configured '
+                'cloud suffix "b"'
+            ),
+            "definite",
+            "kubernetes.volumeMode",
+        ),
+        (
+            FILE_DRIVER,
+            "mount.nfs: access denied by server while mounting a.file.x:/a/logs",
+            "definite",
+            "made for NFS",
+        ),
+        (BLOB_DRIVER, "mount.nfs: access denied by server while mounting", "definite", "for NFS"),
+    ],
+)
+def test_what_to_do_about_identities_vaults_hosts_and_nfs(driver, text, kind, remedy):
+    row = classify(driver, text)
+    assert (row.kind if row else None) == kind
+    assert remedy in (row.remedy if row else "")
 
 
 def failing(message, *, count=1, age=0, job=None):

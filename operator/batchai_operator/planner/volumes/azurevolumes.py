@@ -5,8 +5,8 @@ Used by mounting.py; `azure_secret` by secrets.py too.
 Decisions where the spec is silent: files on a share belong to the job's user and group when
 `spec.kubernetes` names them; a host other than Azure's public one becomes `server` for private
 links and `storageEndpointSuffix` for other clouds; a container's host, which the service took from
-its cloud, is `server`, else the operator's own setting. A container is mounted as a workload
-identity in either form; a share, and an identity of the node, only as a PersistentVolume.
+its cloud, is `server`, else the operator's own setting. A workload identity mounts in either form,
+an identity of the node only a PersistentVolume.
 """
 
 from urllib.parse import urlsplit
@@ -81,7 +81,6 @@ def share_source(field: str, share: AzureFileShare, spec: JobSpec) -> Source:
     credentials = share.credentials
     if credentials and credentials.workload_identity:
         attributes |= _workload(share.account, credentials)
-        no_inline = "a share is mounted as a workload identity by PersistentVolumes only"
     elif credentials and credentials.managed_identity:
         client = credentials.managed_identity.client_id
         attributes |= {"storageAccount": share.account, "clientID": client}

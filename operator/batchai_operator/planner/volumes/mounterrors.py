@@ -45,6 +45,11 @@ class MountError:
     remedy: str = ""
 
 
+_UNKNOWN_HOST = (
+    "the Kubernetes nodes do not know the host; correct the account, server or azureFileUrl, or "
+    "see to the private DNS zone of the private endpoint"
+)
+
 TABLE = (
     MountError("", r"not found in the list of registered CSI drivers", "waits"),
     MountError("", r"^Unable to attach or mount volumes", "summary"),
@@ -53,6 +58,58 @@ TABLE = (
         r"connection refused|i/o timeout|TLS handshake timeout|context deadline exceeded|"
         r"DeadlineExceeded|etcdserver|operation with the given Volume ID \S+ already exists",
         "passing",
+    ),
+    # Identities and vaults. What Entra or a vault says is passed on by the drivers; a vault's "not
+    # found" must not be taken for that of a Kubernetes Secret.
+    MountError(
+        "",
+        r"AADSTS70021\d?\b",
+        "definite",
+        "the identity has no federated credential for the job's ServiceAccount "
+        "(kubernetes.serviceAccountName); add one with the subject that follows, this cluster's "
+        "OIDC issuer and the audience api://AzureADTokenExchange",
+    ),
+    MountError(
+        "",
+        r"AADSTS(?:700016|90002)\b",
+        "definite",
+        "Entra knows no such identity; correct clientID or tenantID of "
+        "credentials.workloadIdentity",
+    ),
+    MountError(
+        "",
+        r"Identity not found",
+        "definite",
+        "the Kubernetes nodes do not have this identity; assign it to their scale set (`az vmss "
+        "identity assign`), or correct credentials.managedIdentity.clientID",
+    ),
+    MountError(
+        FILE_DRIVER,
+        r"AzAuthenticatorLib|getting Kerberos service ticket",
+        "definite",
+        "there is no ticket for the identity: it needs the role Storage File Data SMB MI Admin on "
+        "the account, the account needs SMB OAuth, and the Kubernetes nodes need the identity",
+    ),
+    MountError(
+        BLOB_DRIVER,
+        r"vaultURL\((?s:.*)(?:Forbidden|SecretNotFound)",
+        "definite",
+        "the vault has no such secret, or the identity of the Kubernetes nodes may not read it "
+        "(role Key Vault Secrets User)",
+    ),
+    MountError(
+        BLOB_DRIVER,
+        r"AuthorizationPermissionMismatch",
+        "definite",
+        "whoever mounts has no right to the container's files; an identity needs the role Storage "
+        "Blob Data Contributor on the account or container",
+    ),
+    MountError(
+        FILE_DRIVER,
+        r"hostname must match storage account|does not match configured cloud suffix",
+        "definite",
+        "as an inline volume the driver mounts from the account's own hosts in the cluster's own "
+        "cloud only; set kubernetes.volumeMode to PersistentVolume",
     ),
     MountError("", r'secrets? "?[^" ]+"? not found|secret .* not found', "definite"),
     MountError(
@@ -71,7 +128,7 @@ TABLE = (
     MountError(FILE_DRIVER, r"or accountKey is empty|failed to get account name", "definite"),
     MountError(
         BLOB_DRIVER,
-        r"AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|"
+        r"AuthenticationFailed|AuthorizationFailure|"
         r"InvalidAuthenticationInfo|KeyBasedAuthenticationNotPermitted",
         "definite",
         "the key or SAS token in the Secret is not the account's or has expired, or the account "
@@ -134,6 +191,20 @@ TABLE = (
         "passing",
         "the SMB server cannot be reached from the Kubernetes nodes",
     ),
+    MountError(
+        "",
+        r"access denied by server while mounting",
+        "definite",
+        "the account does not let the Kubernetes nodes mount this by NFS: it must be made for NFS, "
+        "without `secure transfer required`, and its network must let the nodes in",
+    ),
+    MountError(
+        FILE_DRIVER,
+        r"could not resolve address|Failed to resolve server",
+        "passing",
+        _UNKNOWN_HOST,
+    ),
+    MountError(BLOB_DRIVER, r"no such host|Failed to resolve server", "passing", _UNKNOWN_HOST),
     # The second Pod on a node may come while the mount of the first goes.
     MountError("", r"globalmount\S* does not exist|not a mount ?point", "passing"),
     MountError("", r"code = (?:InvalidArgument|PermissionDenied|Unauthenticated)", "definite"),
