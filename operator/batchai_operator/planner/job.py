@@ -32,7 +32,7 @@ from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import NodePod, Observed, attempt_of, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
-from batchai_operator.planner.reasons import REFUSED, explain, last_reason
+from batchai_operator.planner.reasons import REFUSED, VOLUME_ENDING, explain, last_reason
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start, unwritten_claims
 from batchai_operator.planner.status import FINISHED, Report, build_status
@@ -208,7 +208,7 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
         return _end(facts, observed, lifecycle.End(failure))
     attempt = attempt_of(facts.job)
     if refusal.is_ending:
-        report = Report("queued", "VolumeEnding", f"Waiting: {refusal.message}.", attempt)
+        report = Report("queued", VOLUME_ENDING, f"Waiting: {refusal.message}.", attempt)
         return _answer(facts, observed, report, JobPlan(requeue_after=_ENDING_SECONDS))
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
     half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)

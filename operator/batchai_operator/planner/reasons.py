@@ -14,6 +14,9 @@ REFUSED = "Forbidden"
 SERVER_MISSING = "FileServerNotReady"
 """Reason of a job that had its turn while a file server that it names was not ready."""
 
+VOLUME_ENDING = "VolumeEnding"
+"""Reason of a job that had its turn while a volume of an earlier job was still being unmounted."""
+
 
 def last_reason(job: Mapping[str, Any]) -> str:
     """Return the reason of a job's condition `Ready`, empty while it has none."""

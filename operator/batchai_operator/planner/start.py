@@ -6,7 +6,8 @@ auto-storage, free nodes, a VM size, a Secret) is waited for, and the status say
 Decisions where the spec is silent: a missing Secret is waited for 15 s, because people apply jobs
 and Secrets together, and then ends the job as the mount error that it would become; a VM size that
 nobody knows keeps the job waiting, because nodes of that size or a setting may still come. A job
-whose file server is not ready lets the others of its cluster go first (admission.py).
+whose file server is not ready, or whose volume an earlier job has not let go, lets the others of
+its cluster go first (admission.py) until that has changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ from batchai_operator.planner.forms import Place
 from batchai_operator.planner.observed import Observed, attempt_of
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.pods import meeting_children, node_pod
-from batchai_operator.planner.reasons import SERVER_MISSING, explain, last_reason
+from batchai_operator.planner.reasons import SERVER_MISSING, VOLUME_ENDING, explain, last_reason
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
 from batchai_operator.planner.specs import job_spec
@@ -107,8 +108,7 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         )
         return Start(_waiting(basic, "ClusterNotFound", text))
     if not facts.admission.admitted and not observed.current:
-        awaited = _still_awaited(facts, spec, cluster)
-        return _without_server(awaited, basic) if awaited else Start(basic)
+        return _not_its_turn(facts, spec, cluster, basic)
     share = node_share(spec, cluster.vm_size, facts.capacity, facts.settings)
     if share is None:
         text = (
@@ -144,15 +144,20 @@ def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
         return ()
 
 
-def _still_awaited(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec) -> Mapping[str, str]:
-    """Return the file servers for which a job gave up its turn, while they are not ready.
+def _not_its_turn(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec, basic: Report) -> Start:
+    """Say what a job waits for; what it gave up its turn for, as long as that is so.
 
-    By that reason it stands behind the others; without it, it would be first again at once.
+    By that reason it stands behind the others; without it, it would be first again at once. Whether
+    a volume has ended is known by making it anew.
     """
-    if not facts.admission.position or last_reason(facts.job) != SERVER_MISSING:
-        return {}
+    before = last_reason(facts.job)
+    if not facts.admission.position or before not in {SERVER_MISSING, VOLUME_ENDING}:
+        return Start(basic)
     root = paths.job_root(facts.job, spec)
-    return plan_volumes(spec, cluster, root, facts.settings, _place(facts)).awaited
+    volumes = plan_volumes(spec, cluster, root, facts.settings, _place(facts))
+    if before == VOLUME_ENDING:
+        return Start(basic, JobPlan(shared=volumes.shared))
+    return _without_server(volumes.awaited, basic) if volumes.awaited else Start(basic)
 
 
 def _without_server(awaited: Mapping[str, str], basic: Report) -> Start:
