@@ -65,7 +65,7 @@ async def _pages(
     section = spec.node_setup.mount_volumes if spec.node_setup else None
     accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
     settings = await known_settings(kube, namespace, Settings(), Containers(accounts))
-    folder = setup_folder(cluster, spec, settings)
+    folder = setup_folder(cluster, spec)
     if folder is None:
         return
     place = await known_place(kube, namespace)

@@ -21,6 +21,7 @@ from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts, Object
 from batchai_operator.planner.plan import ClusterPlan, Event
 from batchai_operator.planner.reasons import explain
+from batchai_operator.planner.setupfiles import setup_suffix
 from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.planner.times import parse, render
 
@@ -84,6 +85,9 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
         "currentNodeCount": current,
         "nodeStateCounts": counts,
         "autoStorage": place,
+        "stdOutErrPathSuffix": setup_suffix(
+            cluster, spec, facts.settings, facts.namespace_annotations
+        ),
         "message": message,
     }
     plan = _plan(facts, status, conditions)

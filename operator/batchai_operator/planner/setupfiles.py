@@ -1,30 +1,62 @@
 """Where a cluster's setup task leaves its output (spec 4.3, 6.5). Pure.
 
-Called for `cluster file list`. Better than the service's client in one point: a folder between the
-mount and the suffix is not forgotten.
+The operator writes the suffix to the cluster's status once, as `stdOutErrPathSuffix`; `cluster file
+list` reads it there, because only the operator knows subscription and resource group. Better than
+the service's client in one point: a folder between the mount and the suffix is not forgotten.
 """
 
 import posixpath
+from collections.abc import Mapping
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import DEFAULT_WORKSPACE
 from batchai_operator.planner.facts import Object
+from batchai_operator.planner.paths import home
 from batchai_operator.settings import Settings
 
 _ROOT = "$AZ_BATCHAI_MOUNT_ROOT/"
 
 
-def setup_folder(cluster: Object, spec: ClusterSpec, settings: Settings) -> str | None:
-    """Return the folder of the setup task's output, beginning with the clusters' mount root.
+def setup_suffix(
+    cluster: Object,
+    spec: ClusterSpec,
+    settings: Settings,
+    namespace_annotations: Mapping[str, str],
+) -> str | None:
+    """Return `stdOutErrPathSuffix` (spec 4.3); what the status says already, stays.
 
     Args:
         cluster: the BatchAICluster.
         spec: its spec.
         settings: for the subscription.
+        namespace_annotations: for the resource group.
 
     Returns:
-        The folder, None without a setup task.
+        The suffix, None without a setup task.
+    """
+    if spec.node_setup is None or spec.node_setup.setup_task is None:
+        return None
+    metadata = cluster["metadata"]
+    return _written(cluster) or posixpath.join(
+        home(cluster, settings, namespace_annotations),
+        "workspaces",
+        spec.workspace or DEFAULT_WORKSPACE,
+        "clusters",
+        spec.name or metadata["name"],
+        metadata["uid"],
+    )
+
+
+def setup_folder(cluster: Object, spec: ClusterSpec) -> str | None:
+    """Return the folder of the setup task's output, beginning with the clusters' mount root.
+
+    Args:
+        cluster: the BatchAICluster.
+        spec: its spec.
+
+    Returns:
+        The folder, None without a setup task, or when no operator has seen it yet.
 
     Raises:
         InvalidSpecError: the prefix is not on a volume of the cluster; in the service's words.
@@ -42,14 +74,9 @@ def setup_folder(cluster: Object, spec: ClusterSpec, settings: Settings) -> str 
             f"logs on a volume of the cluster; {task.std_out_err_path_prefix} is on none.",
             field="nodeSetup.setupTask.stdOutErrPathPrefix",
         )
-    metadata = cluster["metadata"]
-    return posixpath.join(
-        prefix,
-        settings.subscription_id,
-        metadata["namespace"],
-        "workspaces",
-        spec.workspace or DEFAULT_WORKSPACE,
-        "clusters",
-        spec.name or metadata["name"],
-        metadata["uid"],
-    )
+    suffix = _written(cluster)
+    return posixpath.join(prefix, suffix) if suffix else None
+
+
+def _written(cluster: Object) -> str:
+    return str((cluster.get("status") or {}).get("stdOutErrPathSuffix") or "")

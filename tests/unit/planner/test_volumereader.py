@@ -6,8 +6,8 @@ import pytest
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
-from batchai_operator.names import SPOOL_VOLUME
-from batchai_operator.planner.setupfiles import setup_folder
+from batchai_operator.names import RESOURCE_GROUP_ANNOTATION, SPOOL_VOLUME
+from batchai_operator.planner.setupfiles import setup_folder, setup_suffix
 from batchai_operator.planner.volumereader import volume_folder, volume_reader
 from batchai_operator.settings import Settings
 
@@ -123,18 +123,24 @@ def test_where_blob_storage_has_a_folder():
     [(f"{ROOT}/logs", f"{ROOT}/logs"), (f"{ROOT}/logs/sub", f"{ROOT}/logs/sub")],
 )
 def test_where_a_setup_task_writes(prefix, start):
+    """By the operator's word, which knows what nobody else does; then by its status alone."""
     cluster = {"metadata": {"name": "c", "namespace": "team", "uid": "u"}}
     spec = a_cluster(prefix, name="Nc6", workspace="w")
-    found = setup_folder(cluster, spec, Settings())
-    subscription = "00000000-0000-0000-0000-000000000000"
-    assert found == f"{start}/{subscription}/team/workspaces/w/clusters/Nc6/u"
+    assert setup_folder(cluster, spec) is None
+    settings = Settings(subscription_id="s")
+    suffix = setup_suffix(cluster, spec, settings, {RESOURCE_GROUP_ANNOTATION: "Group"})
+    assert suffix == "s/Group/workspaces/w/clusters/Nc6/u"
+    written = {**cluster, "status": {"stdOutErrPathSuffix": suffix}}
+    assert setup_folder(written, spec) == f"{start}/{suffix}"
+    assert setup_suffix(written, spec, Settings(), {}) == suffix
+    assert setup_suffix(written, a_cluster(), Settings(), {}) is None
 
 
 def test_no_setup_task_has_no_folder_and_one_elsewhere_is_refused():
     cluster = {"metadata": {"name": "c", "namespace": "team", "uid": "u"}}
-    assert setup_folder(cluster, a_cluster(), Settings()) is None
+    assert setup_folder(cluster, a_cluster()) is None
     for prefix in (f"{ROOT}/logsx", f"{ROOT}/other", "/tmp/logs", f"{JOB_ROOT}/logs"):  # noqa: S108
         with pytest.raises(InvalidSpecError, match="List files is supported only"):
-            setup_folder(cluster, a_cluster(prefix), Settings())
+            setup_folder(cluster, a_cluster(prefix))
     with pytest.raises(InvalidSpecError):
-        setup_folder(cluster, a_cluster(f"{ROOT}/logs", volumes=None), Settings())
+        setup_folder(cluster, a_cluster(f"{ROOT}/logs", volumes=None))
