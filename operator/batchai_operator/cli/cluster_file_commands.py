@@ -11,14 +11,13 @@ from batchai_operator.cli.fileoutput import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.blobports import ContainerGoneError
-from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.cluster_commands import find_cluster, read_cluster
 from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
 from batchai_operator.engine.straight import Straight
 from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import NotFoundError
-from batchai_operator.planner.autostorage import with_auto_storage
 from batchai_operator.planner.setupfiles import setup_folder
 from batchai_operator.planner.volumereader import volume_folder
 from batchai_operator.settings import Settings
@@ -61,7 +60,7 @@ async def _pages(
     session: Session, kube: Cluster, cluster: dict[str, Any], path: str, minutes: int
 ) -> AsyncIterator[list[dict[str, Any]]]:
     namespace = str(cluster["metadata"]["namespace"])
-    spec = with_auto_storage(cluster)
+    spec = read_cluster(cluster)
     section = spec.node_setup.mount_volumes if spec.node_setup else None
     accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
     settings = await known_settings(kube, namespace, Settings(), Containers(accounts))

@@ -26,7 +26,7 @@ from batchai_operator.cli.fileoutput import (
 )
 from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.cluster_commands import find_cluster
+from batchai_operator.engine.cluster_commands import find_cluster, read_cluster
 from batchai_operator.engine.podfacts import Containers
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.readers import known_settings
@@ -35,7 +35,7 @@ from batchai_operator.engine.volumefiles import VolumeFiles, known_place
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import JOB_KIND
-from batchai_operator.planner.autostorage import with_auto_storage
+from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.volumereader import volume_folder
 from batchai_operator.settings import Settings
 
@@ -111,10 +111,7 @@ async def _files(
     try:
         return await _found(session, kube, path, where, minutes)
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        raise InvalidSpecError("; ".join(problems)) from error
+        raise InvalidSpecError(explain(error)) from error
 
 
 async def _found(
@@ -124,7 +121,7 @@ async def _found(
     setup: ClusterSpec | None = None
     if where["cluster"]:
         found = await find_cluster(kube, namespace, where["cluster"])
-        setup = with_auto_storage(found)
+        setup = read_cluster(found)
     volumes = _volumes(where, namespace)
     if not volumes and setup is None:
         raise InvalidSpecError(

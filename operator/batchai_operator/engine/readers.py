@@ -28,6 +28,7 @@ from batchai_operator.names import (
     NODE_INDEX_LABEL,
 )
 from batchai_operator.planner.reader import lost_volume, pod_of, reader_build
+from batchai_operator.planner.reasons import explain
 from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
@@ -125,7 +126,9 @@ class Readers:
             build = reader_build(dict(job), cluster, settings)
             body = pod_of(build)
         except ValidationError as error:
-            raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
+            raise InvalidSpecError(
+                f"The volumes of the job or of its cluster make no sense: {explain(error)}"
+            ) from error
         if lost := lost_volume(build, directory_id):
             raise NotFoundError(lost)
         return await self._reader.make(body)

@@ -184,6 +184,39 @@ def test_files_of_a_setup_task(kube, batchai):
     assert (refused.exit_code, "supported only" in refused.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cluster file list -c nc6",
+        "file list -c nc6",
+        "file stream -c nc6 -p x",
+        "job file list -j hello",
+        "job file stream -j hello -f x",
+        "job file download -j hello --destination {there}",
+    ],
+)
+def test_an_object_that_makes_no_sense_is_told(kube, batchai, command, tmp_path):
+    """It may be of another version, or older than a rule that refuses it."""
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"]["nodeSetup"] = {"mountVolumes": {"azureFileShares": [{"azureFileUrl": "x"}]}}
+    kube.add("batchaijobs", job("hello", "succeeded"))
+    done = batchai(command.format(there=tmp_path))
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "luster" in done.stderr
+    assert "nodeSetup.mountVolumes.azureFileShares[0].relativeMountPath: Field required" in (
+        done.stderr
+    )
+
+
+def test_a_cluster_is_shown_whose_status_makes_no_sense(kube, batchai):
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"]["autoStorage"] = True
+    thing["status"] = {"autoStorage": {"account": 7}}
+    for command in ("cluster show -n nc6", "cluster list"):
+        assert '"name": "nc6"' in batchai(command).stdout
+
+
 @pytest.mark.usefixtures("blob_job")
 def test_a_setup_tasks_container_that_is_gone_is_told(kube):
     thing = kube.add("batchaiclusters", cluster())
