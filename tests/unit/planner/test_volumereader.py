@@ -7,9 +7,12 @@ import pytest
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import RESOURCE_GROUP_ANNOTATION, SPOOL_VOLUME
+from batchai_operator.planner.blobplaces import output_place
+from batchai_operator.planner.reader import reader_build
 from batchai_operator.planner.setupfiles import setup_folder, setup_suffix
 from batchai_operator.planner.volumereader import volume_folder, volume_reader
 from batchai_operator.settings import Settings
+from support.planning import SETTINGS, a_job
 
 SHARE = {
     "azureFileUrl": "https://account.file.core.windows.net/logs",
@@ -114,8 +117,31 @@ def test_where_blob_storage_has_a_folder():
     assert (place.url, place.container) == ("https://account.blob.core.windows.net", "data")
     assert (place.prefix, place.secret) == ("seg/stdouterr", "azure-storage-account-account-secret")
     assert volume_folder(TWO, None, "seg", Settings(), volume="logs").place is None
+
+
+def a_job_on(blob, mode, claims):
+    job = a_job(
+        mountVolumes={"azureBlobFileSystems": [blob]},
+        stdOutErrPathPrefix=f"{JOB_ROOT}/a/b",
+        kubernetes={"volumeMode": mode},
+    )
+    fields = [{"field": "mountVolumes.azureBlobFileSystems[0]", "claimName": c} for c in claims]
+    job["status"] = {"jobOutputDirectoryPathSegment": "seg", "volumeClaims": fields}
+    return job
+
+
+@pytest.mark.parametrize(
+    ("mode", "claims"), [("Inline", ()), ("PersistentVolume", ()), ("PersistentVolume", ["bai-1"])]
+)
+def test_storage_is_not_asked_about_a_mount_that_begins_inside_the_container(mode, claims):
+    def place(blob):
+        build = reader_build(a_job_on(blob, mode, claims), None, SETTINGS)
+        return output_place(build, "stdouterr")
+
+    assert place(BLOB).prefix == "seg/stdouterr"
+    assert place({**BLOB, "mountOptions": "--subdirectory=x -o ro"}) is None
     inner = {**BLOB, "mountOptions": "--subdirectory=x"}
-    assert volume_folder({"azureBlobFileSystems": [inner]}, None, ".", Settings()).place is None
+    assert volume_folder({"azureBlobFileSystems": [inner]}, None, ".", SETTINGS).place is None
 
 
 @pytest.mark.parametrize(
