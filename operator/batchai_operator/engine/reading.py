@@ -82,7 +82,6 @@ class Reading:
         self._commands, self._origin = commands, origin
         self._id, self._path = directory_id, path
         self._announce = origin.straight.announce
-        self._is_found = False
 
     async def pages(self) -> AsyncIterator[Items]:
         """Yield the items of a folder, page by page; see `OutputFiles.list_pages`."""
@@ -125,8 +124,8 @@ class Reading:
             # With several nodes the last output of another may come after the sidecar of the
             # first is done; then a reader has the last word.
             is_last = source is None
-            self._is_found = code == filecalls.OK
-            if self._is_found and (is_last or self._origin.ends_alone):
+            progress.is_found = progress.is_found or code == filecalls.OK
+            if code == filecalls.OK and (is_last or self._origin.ends_alone):
                 return True
             if code != filecalls.MISSING:
                 filecalls.raise_for(code, complaint)
@@ -247,7 +246,7 @@ class Reading:
         return True
 
     def _await_aloud(self, progress: Progress) -> None:
-        if self._origin.is_growing and not progress.offset and not self._is_found:
+        if self._origin.is_growing and not progress.is_found:
             self._announce(
                 f'The file "{self._path}" not found. Waiting for the job to generate it.'
             )

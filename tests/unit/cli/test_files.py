@@ -176,6 +176,20 @@ def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
     assert done.stderr == ('The file "stdout.txt" not found. Waiting for the job to generate it.\n')
 
 
+def test_an_empty_file_is_not_said_to_be_missing(kube, batchai, monkeypatch):
+    """A program may print nothing for hours."""
+    monkeypatch.setattr(reading, "LATE_SECONDS", 0.5)
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        share.follow(name, command)
+        return [b"", 1.0, 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, b"", "")
+
+
 def test_a_file_that_never_came_is_told_and_exits_0(kube, batchai):
     Share(kube, running(kube)).end_job(state="failed")
     kube.program = lambda *_: ([3], "batchai: not found")
