@@ -12,7 +12,7 @@ import click
 
 from batchai_operator.cli import options
 from batchai_operator.cli.progress import Progress
-from batchai_operator.cli.session import Session, say
+from batchai_operator.cli.session import Session, fail, say
 from batchai_operator.cli.storage_commands import parallel_option, tell
 from batchai_operator.engine.commands import JobKey, find_job
 from batchai_operator.engine.outputs import check_directory
@@ -21,7 +21,8 @@ from batchai_operator.engine.readerpods import Source
 from batchai_operator.engine.readers import Absence, Readers
 from batchai_operator.engine.transfers.copying import Tally, download
 from batchai_operator.engine.transfers.sessions import SessionPlace
-from batchai_operator.errors import NotFoundError
+from batchai_operator.errors import NotFoundError, UnavailableError
+from batchai_operator.names import STDOUTERR_ID
 from batchai_operator.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -112,15 +113,22 @@ def download_output(
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
         check_directory(job, directory)
-        sources = JobSources(cluster, Readers(cluster, Settings(), say), job, directory)
+        readers = Readers(cluster, Settings(), say)
+        sources = JobSources(cluster, readers, job, directory)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:
             meter = Progress()
             try:
-                return await download(
+                tally = await download(
                     place, path.strip("/") or ".", destination, meter, parallel=parallel
                 )
             finally:
                 meter.close()
+        if directory == STDOUTERR_ID:
+            shortfall.append(readers.shortfall)
+        return tally
 
+    shortfall: list[str] = []
     tell(session.run(work))
+    if lost := "".join(shortfall):
+        fail(UnavailableError(f"The end of some files may be missing. {lost}"))

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from batchai_operator.engine.cluster_commands import find_cluster
 from batchai_operator.engine.keys import is_finished
+from batchai_operator.engine.lastoutput import LastOutput
 from batchai_operator.engine.podfacts import (
     Containers,
     blob_containers,
@@ -34,9 +35,6 @@ from batchai_operator.settings import Settings
 SETTLE_SECONDS = 10.0
 """How long the job's end may lag behind that of its Pods, before files are read regardless: while
 the operator is down nobody writes the end, but the files are complete."""
-
-DRAIN_SECONDS = 60.0
-"""How long Pods may take to ship their last output after the job's end."""
 
 
 class Absence(enum.Enum):
@@ -82,6 +80,12 @@ class Readers:
         self._announce = announce
         self._reader = ReaderPod(store, announce)
         self._ended_since: float | None = None
+        self._last = LastOutput(announce)
+
+    @property
+    def shortfall(self) -> str:
+        """What may be missing of the logs of a job that has ended; empty for nothing."""
+        return self._last.shortfall
 
     async def live(self, job: Mapping[str, Any]) -> Source | Absence | None:
         """Return where the files of a job can be read as they grow.
@@ -159,9 +163,7 @@ class Readers:
         now = asyncio.get_running_loop().time()
         ended = [pod.get("status", {}).get("phase") in {"Succeeded", "Failed"} for pod in pods]
         if is_finished(dict(job)):
-            self._ended_since = self._ended_since or now
-            is_late = now - self._ended_since >= DRAIN_SECONDS
-            return None if all(ended) or is_late else Absence.ENDING
+            return Absence.ENDING if self._last.is_awaited(job, pods) else None
         if not ended or not all(ended):
             self._ended_since = None
             return Absence.ENDING if any(ended) else Absence.NOT_STARTED

@@ -63,6 +63,10 @@ class Origin(Protocol):
         """Return a folder of storage itself, if the caller may have it."""
         ...
 
+    def shortfall(self, directory_id: str) -> str:
+        """Return what may be missing of what was written; empty for nothing."""
+        ...
+
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""
         ...
@@ -140,9 +144,12 @@ class Reading:
 
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._await_aloud, progress)
         try:
-            return await self._until_done(step, lambda: progress.offset, is_endless=True)
+            found = await self._until_done(step, lambda: progress.offset, is_endless=True)
         finally:
             late.cancel()
+        if lost := self._origin.shortfall(self._id):
+            raise UnavailableError(f'The end of "{self._path}" may be missing. {lost}')
+        return found
 
     async def read(self, offset: int, length: int | None, write: Callable[[bytes], object]) -> None:
         """Hand over a range of a file as it is now. See `OutputFiles.read`."""

@@ -130,6 +130,10 @@ class VolumeOrigin:
         """Return the folder in storage itself, if the caller may have it."""
         return await self.straight.folder(self._namespace, self._folder.place)
 
+    def shortfall(self, directory_id: str) -> str:  # noqa: ARG002 (the only one)
+        """Return nothing: whose files these are is not known."""
+        return ""
+
     async def forget(self, source: Source) -> None:
         """Give up a reader that no longer answers."""
         if source == self._reader.made:

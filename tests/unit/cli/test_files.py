@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batchai_operator.engine import readerpods, readers, reading
+from batchai_operator.engine import lastoutput, readerpods, readers, reading
 from batchai_operator.errors import UnavailableError
 
 from .objects import job, pod
@@ -148,6 +148,70 @@ def test_a_reader_waits_until_all_nodes_have_shipped_their_output(kube, batchai)
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
     assert next(looks) > 5
+
+
+WORDS = {
+    "version": 1,
+    "bytes": 7,
+    "missing": [{"file": "stdout.txt", "bytes": 7}],
+    "reason": "input/output error",
+}
+LOST = "Node 0: up to 7 bytes of output are not on the volume (stdout.txt 7)"
+
+
+def test_the_end_that_a_sidecar_could_not_save_is_told(kube, batchai):
+    """The operator has not said so yet, or is down."""
+    thing = running(kube)
+    Share(kube, thing).end_job(state="failed")
+    ended = {"terminated": {"exitCode": 137, "message": json.dumps(WORDS)}}
+    status = kube.objects["pods", "team", "hello-0"]["status"]
+    status["initContainerStatuses"] = [{"name": "batchai-sidecar", "state": ended}]
+    kube.program = lambda *_: ([LINES[:-7], 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (1, LINES[:-7])
+    assert f'The end of "stdout.txt" may be missing. {LOST}' in done.stderr
+    assert reader_pods(kube) == []
+
+
+@pytest.mark.parametrize(("directory", "code"), [("stdouterr", 1), ("MODEL", 0)])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_operators_word_counts_for_logs(kube, batchai, directory, code, is_there):
+    """Nothing is waited for: it has seen the last of the nodes, or given it up."""
+    thing = running(kube)
+    thing["spec"]["outputDirectories"] = [
+        {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_JOB_MOUNT_ROOT/logs"}
+    ]
+    thing["status"]["executionState"] = "failed"
+    thing["status"]["conditions"] = [
+        {"type": "LogsIncomplete", "status": "True", "reason": "NodeLost", "message": LOST}
+    ]
+    kube.program = lambda *_: ([LINES, 0] if is_there else [3], "")
+    done = batchai(f"job file stream -j hello -f x -d {directory}")
+    assert (done.exit_code, done.stdout_bytes) == (code, LINES if is_there else b"")
+    assert (f'The end of "x" may be missing. {LOST}' in done.stderr) is bool(code)
+
+
+def test_nodes_that_do_not_end_are_waited_for_aloud_and_not_for_ever(kube, batchai, monkeypatch):
+    monkeypatch.setattr(lastoutput, "TALK_SECONDS", 0)
+    monkeypatch.setattr(lastoutput, "DRAIN_SECONDS", 0.2)
+    thing = running(kube)
+    thing["status"]["executionState"] = "failed"
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (1, LINES)
+    first, *_, last = done.stderr.splitlines()
+    assert first == "The job has ended; Pod hello-0 saves its last output."
+    assert "Pod hello-0 has not ended" in last
+
+
+def test_a_node_that_never_started_is_not_waited_for(kube, batchai, monkeypatch):
+    monkeypatch.setattr(lastoutput, "DRAIN_SECONDS", 1e9)
+    thing = running(kube, nodes=2)
+    Share(kube, thing).end_job(state="failed")
+    kube.objects["pods", "team", "hello-1"]["status"] = {"phase": "Pending"}
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
 
 
 def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
