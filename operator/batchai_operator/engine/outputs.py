@@ -155,7 +155,7 @@ class OutputFiles:
 
 
 class JobOrigin:
-    """Where the files of one job are (`reading.Origin`)."""
+    """Where the files of one job are (`origin.Origin`)."""
 
     def __init__(
         self, kube: Cluster, readers: Readers, straight: Straight, job: Mapping[str, Any]

@@ -16,6 +16,7 @@ from batchai_operator.engine.lastoutput import LastOutput
 from batchai_operator.engine.podfacts import (
     Containers,
     blob_containers,
+    is_preparing,
     is_running,
     reader_settings,
 )
@@ -208,7 +209,13 @@ def _sidecar_of_first(pod: Mapping[str, Any]) -> Source | None:
     metadata = pod["metadata"]
     if _number(pod, NODE_INDEX_LABEL) != 0 or not is_running(pod):
         return None
-    return Source(metadata["namespace"], metadata["name"], metadata["uid"], is_reader=False)
+    return Source(
+        metadata["namespace"],
+        metadata["name"],
+        metadata["uid"],
+        is_reader=False,
+        is_preparing=is_preparing(pod),
+    )
 
 
 def _number(pod: Mapping[str, Any], label: str) -> int:

@@ -7,18 +7,18 @@ up where it broke: nothing is lost, nothing is handed over twice.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from batchai_operator.engine import filecalls
 from batchai_operator.engine.blobfiles import BlobFolder
 from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.filecalls import Folder, LostError, SilenceError
+from batchai_operator.engine.origin import Origin
 from batchai_operator.engine.patience import Patience
 from batchai_operator.engine.ports import Commands
 from batchai_operator.engine.progress import Progress
 from batchai_operator.engine.readerpods import Source, StartError
 from batchai_operator.engine.readers import Absence
-from batchai_operator.engine.straight import Straight
 from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
 LATE_SECONDS = 1.0
@@ -27,49 +27,14 @@ LATE_SECONDS = 1.0
 _MISSING_PATIENCE = 4
 """After so many looks a folder from which something was shown is gone for good."""
 
+_LOOKS_WHILE_PREPARING = 6
+"""How often a folder is listed that the job's node is about to make; about four seconds."""
+
 _NOT_STARTED = "The job has not started, so there are no files yet."
+_PREPARING = "The job's first node has not made its folders yet, so there are no files."
 
 Items = list[dict[str, Any]]
 Result = TypeVar("Result")
-
-
-class Origin(Protocol):
-    """Where the files of one job or volume are."""
-
-    @property
-    def is_growing(self) -> bool:
-        """Whether files may still be written."""
-        ...
-
-    @property
-    def ends_alone(self) -> bool:
-        """Whether the end of a live source is the end of all that is written."""
-        ...
-
-    @property
-    def straight(self) -> Straight:
-        """Blob storage itself."""
-        ...
-
-    async def live(self) -> Source | Absence | None:
-        """Look again; return where files can be read as they grow, None when they do not grow."""
-        ...
-
-    async def reader(self, directory_id: str) -> Source:
-        """Return the reader Pod, made when there is none."""
-        ...
-
-    async def folder(self, directory_id: str) -> BlobFolder | None:
-        """Return a folder of storage itself, if the caller may have it."""
-        ...
-
-    def shortfall(self, directory_id: str) -> str:
-        """Return what may be missing of what was written; empty for nothing."""
-        ...
-
-    async def forget(self, source: Source) -> None:
-        """Give up a source that no longer answers."""
-        ...
 
 
 class Reading:
@@ -89,17 +54,24 @@ class Reading:
 
     async def pages(self) -> AsyncIterator[Items]:
         """Yield the items of a folder, page by page; see `OutputFiles.list_pages`."""
-        token = ""
+        token, looks = "", 0
 
-        async def step(source: Source | Absence | None) -> tuple[AsyncIterator[Items] | Items, str]:
+        async def step(
+            source: Source | Absence | None,
+        ) -> tuple[AsyncIterator[Items] | Items, str] | None:
+            nonlocal looks
             if source is Absence.NOT_STARTED:
                 self._announce(_NOT_STARTED)
                 return [], ""
             folder = None if token else await self._origin.folder(self._id)
             if folder and (pages := await self._well_begun(folder.pages(self._path))):
                 return pages, ""
-            async with self._container(source) as where:
-                return await filecalls.list_page(self._commands, where, self._path, token)
+            page = await self._page(source, token)
+            looks += page is None
+            if looks < _LOOKS_WHILE_PREPARING or page is not None:
+                return page
+            self._announce(_PREPARING)
+            return [], ""
 
         while True:
             found, token = await self._until_done(step)
@@ -110,6 +82,16 @@ class Reading:
                     yield page
             if not token:
                 return
+
+    async def _page(self, source: Source | Absence | None, token: str) -> tuple[Items, str] | None:
+        """Return items and where to go on; None when the job's folders are still being made."""
+        try:
+            async with self._container(source) as where:
+                return await filecalls.list_page(self._commands, where, self._path, token)
+        except NotFoundError:
+            if isinstance(source, Source) and source.is_preparing:
+                return None
+            raise
 
     async def follow(self, progress: Progress) -> bool:
         """Hand over a file to its end; return whether it exists. See `OutputFiles.stream`."""

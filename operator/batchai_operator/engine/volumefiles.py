@@ -72,7 +72,7 @@ class VolumeFiles:
 
 
 class VolumeOrigin:
-    """Where the files of one volume are (`reading.Origin`): nobody is known to write them."""
+    """Where the files of one volume are (`origin.Origin`): nobody is known to write them."""
 
     is_growing, ends_alone = False, True
 

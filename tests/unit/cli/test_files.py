@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from batchai_operator.cli.download_commands import JobSources
 from batchai_operator.engine import lastoutput, readerpods, readers, reading
 from batchai_operator.errors import UnavailableError
+from batchai_operator.settings import Settings
 
 from .objects import job, pod
 
@@ -285,6 +287,67 @@ def test_a_job_that_is_just_starting_is_waited_for(kube, batchai):
     kube.program = program
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def preparing(kube):
+    """A job whose first node makes its folders: the sidecar's postStart has not ended."""
+    running(kube)
+    sidecar = kube.objects["pods", "team", "hello-0"]["status"]["initContainerStatuses"][0]
+    sidecar["started"] = False
+    return sidecar
+
+
+def test_a_list_waits_a_little_for_the_folders_of_a_job_that_is_starting(kube, batchai):
+    sidecar, looks = preparing(kube), iter(range(100))
+
+    def program(*_):
+        if next(looks) < 3:
+            return [3], "batchai: not found"
+        sidecar["started"] = True
+        return [b'{"name": "stdout.txt", "fileType": "file", "contentLength": 0}\n', 0], ""
+
+    kube.program = program
+    done = batchai("job file list -j hello")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [item["name"] for item in json.loads(done.stdout)] == ["stdout.txt"]
+
+
+def test_a_list_of_a_job_that_takes_long_to_start_is_empty_and_says_why(kube, batchai):
+    preparing(kube)
+    kube.program = lambda *_: ([3], "batchai: not found")
+    done = batchai("job file list -j hello")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert done.stderr == (
+        "The job's first node has not made its folders yet, so there are no files.\n"
+    )
+
+
+def test_a_folder_that_is_missing_when_the_job_runs_is_an_error(kube, batchai):
+    preparing(kube)["started"] = True
+    kube.program = lambda *_: ([3], "batchai: not found: sub")
+    done = batchai("job file list -j hello -p sub")
+    assert (done.exit_code, "not found: sub" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+async def test_a_download_waits_for_a_job_that_is_starting(kube, state):
+    sidecar, told, looks = preparing(kube), [], iter(range(100))
+    thing = kube.objects["batchaijobs", "team", "hello"]
+    node = kube.objects.pop(("pods", "team", "hello-0"))
+    thing["status"]["executionState"] = state
+
+    def pass_time(found):
+        at = next(looks) if found is thing else -1
+        if at == 3:
+            kube.add("pods", node)
+        sidecar["started"] = at > 6
+
+    kube.on_get = pass_time
+    finder = readers.Readers(kube, Settings(), told.append)
+    sources = JobSources(kube, finder, thing, "stdouterr", told.append)
+    assert (await sources.find()).pod == "hello-0"
+    assert next(looks) > 7
+    assert told == ["The job has not started. Waiting for it."]
 
 
 def test_a_folder_that_vanishes_in_mid_stream_is_told(kube, batchai):
