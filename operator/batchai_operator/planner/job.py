@@ -26,13 +26,19 @@ from pydantic import ValidationError
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner import failures, lifecycle
+from batchai_operator.planner import failures, lifecycle, rejections
 from batchai_operator.planner.ending import after_end
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.failures import Failure
 from batchai_operator.planner.observed import NodePod, Observed, attempt_of, observe
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
-from batchai_operator.planner.reasons import REFUSED, VOLUME_ENDING, explain, last_reason
+from batchai_operator.planner.reasons import (
+    NODE_REFUSED,
+    REFUSED,
+    VOLUME_ENDING,
+    explain,
+    last_reason,
+)
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start, unwritten_claims
 from batchai_operator.planner.status import FINISHED, Report, build_status
@@ -86,6 +92,8 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         if end is not None and not _was_stopped(end):
             return _end(facts, observed, end)
         return _terminate(facts, observed) if spec.terminate else _suspend(facts, observed)
+    if end is not None and _was_stopped(end) and rejections.refused_now(observed):
+        return _run_again(facts, observed, end)
     if end is not None:
         return _end(facts, observed, end)
     if facts.refusal is not None:
@@ -180,6 +188,17 @@ def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
         delete=_deletions(live), requeue_after=lifecycle.seconds_until_overdue(observed, now)
     )
     return _answer(facts, replace(observed, current={}), report, plan)
+
+
+def _run_again(facts: JobFacts, observed: Observed, end: lifecycle.End) -> JobPlan:
+    """A Kubernetes node refused a Pod before it ran; give up this run, if another may be made."""
+    if not rejections.may_try_again(observed):
+        return _end(facts, observed, end)
+    message = rejections.describe(observed)
+    report = Report("queued", NODE_REFUSED, message, attempt_of(facts.job) + 1)
+    plan = JobPlan(delete=_deletions(observed.live), requeue_after=0)
+    answer = _answer(facts, replace(observed, current={}), report, plan)
+    return replace(answer, events=(*answer.events, Event("Warning", NODE_REFUSED, message)))
 
 
 def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
-from batchai_operator.planner import autostorage, paths
+from batchai_operator.planner import autostorage, paths, rejections
 from batchai_operator.planner.build import (
     Build,
     check_cluster_reference,
@@ -33,7 +33,13 @@ from batchai_operator.planner.forms import Place
 from batchai_operator.planner.observed import Observed, attempt_of
 from batchai_operator.planner.plan import JobPlan
 from batchai_operator.planner.pods import meeting_children, node_pod
-from batchai_operator.planner.reasons import SERVER_MISSING, VOLUME_ENDING, explain, last_reason
+from batchai_operator.planner.reasons import (
+    NODE_REFUSED,
+    SERVER_MISSING,
+    VOLUME_ENDING,
+    explain,
+    last_reason,
+)
 from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
 from batchai_operator.planner.specs import job_spec
@@ -109,6 +115,10 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         return Start(_waiting(basic, "ClusterNotFound", text))
     if not facts.admission.admitted and not observed.current:
         return _not_its_turn(facts, spec, cluster, basic)
+    pause = 0.0 if observed.current else rejections.seconds_left(observed, facts.now)
+    if pause > 0:
+        text = rejections.describe(observed)
+        return Start(_waiting(basic, NODE_REFUSED, text), JobPlan(requeue_after=pause))
     share = node_share(spec, cluster.vm_size, facts.capacity, facts.settings)
     if share is None:
         text = (
