@@ -40,10 +40,10 @@ from batchai_operator.planner.reasons import (
     last_reason,
 )
 from batchai_operator.planner.specs import job_spec
-from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start, unwritten_claims
+from batchai_operator.planner.start import SCHEDULING, job_volumes_of, start, unwritten_claims
 from batchai_operator.planner.status import FINISHED, Report, build_status
 from batchai_operator.planner.times import parse
-from batchai_operator.planner.waiting import find_obstacle, find_slow_start
+from batchai_operator.planner.waiting import find_lost_server, find_obstacle, find_slow_start
 
 BACKSTOP = timedelta(seconds=60)
 """How much later than the launcher the operator enforces maxWallClockTime."""
@@ -117,8 +117,8 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
 def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     """All Pods exist: tell what they wait for, or that they run."""
     status, now, pods = facts.job.get("status") or {}, facts.now, observed.current.values()
-    mounts = job_mounts_of(facts, spec)
-    obstacle = find_obstacle(pods, facts.mount_failures, mounts, status, now)
+    volumes = job_volumes_of(facts, spec)
+    obstacle = find_obstacle(pods, facts.mount_failures, volumes.mounts, status, now)
     if obstacle is not None and obstacle.failure is not None and obstacle.seconds_left == 0:
         return _end(facts, observed, lifecycle.End(obstacle.failure))
     attempt = attempt_of(facts.job)
@@ -129,6 +129,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         obstacle = replace(slow, seconds_left=None)
     elif slow is not None:
         waits.append(slow.seconds_left)
+    obstacle = obstacle or find_lost_server(volumes.awaited)
     if status.get("executionState") != "running" and not all(pod.is_scheduled for pod in pods):
         message = obstacle.message if obstacle else SCHEDULING
         reason = obstacle.reason if obstacle else "Scheduling"

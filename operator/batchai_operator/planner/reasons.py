@@ -14,6 +14,9 @@ REFUSED = "Forbidden"
 SERVER_MISSING = "FileServerNotReady"
 """Reason of a job that had its turn while a file server that it names was not ready."""
 
+SERVER_GONE = "FileServerGone"
+"""Reason of a job that runs although a file server that it mounts was taken away."""
+
 NODE_REFUSED = "NodeRefused"
 """Reason of a job of which a Kubernetes node refused a Pod, until its next run is made."""
 

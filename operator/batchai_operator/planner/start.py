@@ -44,7 +44,7 @@ from batchai_operator.planner.secrets import check_secrets
 from batchai_operator.planner.sizes import node_share
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.status import Report
-from batchai_operator.planner.volumes import Mount, claims_of, plan_volumes
+from batchai_operator.planner.volumes import Volumes, claims_of, plan_volumes
 from batchai_operator.planner.waiting import STORAGE_READY, Obstacle, seconds_since
 
 SECRET_PATIENCE_SECONDS = 15.0
@@ -145,13 +145,13 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
     return _with_secrets(facts, build, basic, missing)
 
 
-def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
+def job_volumes_of(facts: JobFacts, spec: JobSpec) -> Volumes:
     """Return the volumes of a job whose Pods exist; as far as its cluster still tells."""
     root = paths.job_root(facts.job, spec)
     try:
-        return plan_volumes(spec, _cluster(facts), root, facts.settings, _place(facts)).mounts
+        return plan_volumes(spec, _cluster(facts), root, facts.settings, _place(facts))
     except (ValidationError, InvalidSpecError):
-        return ()
+        return Volumes((), (), ())
 
 
 def _not_its_turn(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec, basic: Report) -> Start:
@@ -195,7 +195,7 @@ def unwritten_claims(facts: JobFacts) -> list[Object] | None:
     if not pods or (facts.job.get("status") or {}).get("volumeClaims"):
         return None
     try:
-        mounts = job_mounts_of(facts, job_spec(facts.job))
+        mounts = job_volumes_of(facts, job_spec(facts.job)).mounts
     except ValidationError:
         return None
     mounted = {name for pod in pods for name in shared_claims(pod)}
