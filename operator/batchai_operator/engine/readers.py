@@ -29,6 +29,7 @@ from batchai_operator.names import (
     JOB_UID_LABEL,
     NODE_INDEX_LABEL,
 )
+from batchai_operator.planner.observed import attempt_of
 from batchai_operator.planner.reader import lost_volume, pod_of, reader_build
 from batchai_operator.planner.reasons import explain
 from batchai_operator.settings import Settings
@@ -162,20 +163,27 @@ class Readers:
     def _not_yet(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Absence | None:
         """Whether the last output of all nodes may still be on its way to the volume."""
         now = asyncio.get_running_loop().time()
-        ended = [pod.get("status", {}).get("phase") in {"Succeeded", "Failed"} for pod in pods]
+        ended = [_over(pod) for pod in pods]
         if is_finished(dict(job)):
             return Absence.ENDING if self._last.is_awaited(job, pods) else None
         if not ended or not all(ended):
             self._ended_since = None
             return Absence.ENDING if any(ended) else Absence.NOT_STARTED
         self._ended_since = self._ended_since or now
-        return None if now - self._ended_since >= SETTLE_SECONDS else Absence.ENDING
+        is_settled = now - self._ended_since >= SETTLE_SECONDS
+        return None if is_settled and not self._last.is_awaited(job, pods) else Absence.ENDING
 
     async def _pods(self, job: Mapping[str, Any]) -> list[Object]:
-        """Pods of the latest attempt of a job, node 0 first."""
+        """Pods of the latest attempt of a job, node 0 first; of an earlier one as long as they run.
+
+        A run that was given up leaves Pods that have ended, and is not the end of the job.
+        """
         metadata = job["metadata"]
         selector = f"{JOB_UID_LABEL}={metadata['uid']},{COMPONENT_LABEL}=node"
         pods = await self._store.list(PODS, metadata["namespace"], labels=selector)
+        if not is_finished(dict(job)):
+            current = attempt_of(dict(job))
+            pods = [pod for pod in pods if _number(pod, ATTEMPT_LABEL) >= current or not _over(pod)]
         latest = max((_number(pod, ATTEMPT_LABEL) for pod in pods), default=0)
         return sorted(
             (pod for pod in pods if _number(pod, ATTEMPT_LABEL) == latest),
@@ -216,6 +224,10 @@ def _sidecar_of_first(pod: Mapping[str, Any]) -> Source | None:
         is_reader=False,
         is_preparing=is_preparing(pod),
     )
+
+
+def _over(pod: Mapping[str, Any]) -> bool:
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def _number(pod: Mapping[str, Any], label: str) -> int:

@@ -225,6 +225,38 @@ def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
 
 
+def test_what_was_not_saved_is_told_although_nobody_wrote_the_end(kube, batchai):
+    thing = running(kube)
+    Share(kube, thing).end_job(state="running")
+    ended = {"terminated": {"exitCode": 137, "message": json.dumps(WORDS)}}
+    status = kube.objects["pods", "team", "hello-0"]["status"]
+    status["initContainerStatuses"] = [{"name": "batchai-sidecar", "state": ended}]
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, LOST in done.stderr) == (1, True)
+
+
+def test_pods_of_an_earlier_run_are_not_the_end_of_a_job(kube, batchai):
+    """A node refused its Pod; the job waits for its next run, and so does the stream."""
+    thing = running(kube)
+    thing["status"] |= {"executionState": "queued", "attempt": 2}
+    kube.objects["pods", "team", "hello-0"]["status"] = {"phase": "Failed", "reason": "OutOfcpu"}
+    looks = iter(range(100))
+
+    def pass_time(found):
+        if found is thing and next(looks) == 20:
+            assert reader_pods(kube) == []
+            thing["status"]["executionState"] = "running"
+            node = kube.add("pods", pod(thing, 0))
+            node["metadata"]["labels"]["batchai.dev/attempt"] = "2"
+
+    kube.on_get = pass_time
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert next(looks) > 20
+
+
 def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
     monkeypatch.setattr(reading, "LATE_SECONDS", -1)
     thing = kube.add("batchaijobs", job("hello", "queued"))
