@@ -31,7 +31,8 @@ type Shown struct {
 // It waits for a file that is not there yet. A file that became shorter, or that does not begin with
 // what was shown, was written anew and is shown from its beginning; inode numbers would not tell,
 // because they are not the same on another node's mount, nor for one blob over time. Framed, each
-// piece has a line "OFFSET LENGTH" before it, so that the reader knows. Each look opens the file
+// piece has a line "OFFSET LENGTH" before it, so that the reader knows, and a file that has nothing
+// to show yet is told of by a piece of nothing. Each look opens the file
 // again, because a file on a blob container shows its new content only to those who open it.
 func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, final func() bool) error {
 	follower := follower{out: out, framed: framed, offset: shown.Offset, sum: shown.Sum}
@@ -55,6 +56,7 @@ type follower struct {
 	offset     int64
 	sum        string // Until the first look: of what the reader was shown by somebody else.
 	known      bool   // Whether head and tail are what was shown.
+	told       bool   // Whether there was a frame of this file.
 	head, tail []byte // The first and the last bytes that were shown.
 	before     os.FileInfo
 }
@@ -77,11 +79,17 @@ func (f *follower) look(folder *Folder, name string) error {
 		return err
 	}
 	if !same {
-		f.offset, f.head, f.tail = 0, nil, nil
+		f.offset, f.head, f.tail, f.told = 0, nil, nil, false
 	}
 	f.known = true
 	if err := f.pass(file); err != nil {
 		return err
+	}
+	if f.framed && !f.told {
+		if _, err := fmt.Fprintf(f.out, "%d 0\n", f.offset); err != nil {
+			return err
+		}
+		f.told = true
 	}
 	f.before = info
 	return nil
@@ -130,6 +138,7 @@ func (f *follower) pass(file io.ReaderAt) error {
 			if _, err := f.out.Write(buffer[start : headerBytes+n]); err != nil {
 				return err
 			}
+			f.told = true
 			f.note(buffer[headerBytes : headerBytes+n])
 		}
 		if errors.Is(err, io.EOF) {

@@ -53,6 +53,7 @@ func TestFollowKnowsTheFileAgain(t *testing.T) {
 		"nothing": {func(string) error { return nil }, old, 0},
 		"grown":   {func(p string) error { return write(p, old+"more\n") }, old + "more\n", 0},
 		"replaced by itself and more": {func(p string) error { return replace(p, old+"more\n") }, old + "more\n", 0},
+		"emptied":                     {func(p string) error { return write(p, "") }, "", 1},
 		"truncated":                   {func(p string) error { return write(p, "new\n") }, "new\n", 1},
 		"replaced by a longer one":    {func(p string) error { return replace(p, other) }, other, 1},
 		"replaced by one as long":     {func(p string) error { return replace(p, other[:len(old)]) }, other[:len(old)], 1},
@@ -118,6 +119,33 @@ func TestFollowTakesUpWhereAnotherEnded(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("case %d: %.40q, want %.40q", i, got, want)
+		}
+	}
+}
+
+// TestFollowTellsOfAnEmptyFile: by a frame of nothing, once; a missing file has none.
+func TestFollowTellsOfAnEmptyFile(t *testing.T) {
+	for _, framed := range []bool{true, false} {
+		folder, path := open(t)
+		var out bytes.Buffer
+		looks := 0
+		err := folder.Follow(&out, "file", Shown{}, framed, func() bool {
+			looks++
+			if looks == 2 {
+				if out.Len() > 0 {
+					t.Errorf("%q shown of a file that is not there", out.String())
+				}
+				if err := write(path, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return looks == 4
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := map[bool]string{true: "0 0\n"}[framed]; out.String() != want {
+			t.Errorf("framed %v: %q, want %q", framed, out.String(), want)
 		}
 	}
 }

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
 from batchai_operator.engine.blobports import OpenContainer
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.errors import BatchAIError, NotFoundError
+from batchai_operator.errors import BatchAIError, InvalidSpecError, NotFoundError
+from batchai_operator.planner.reasons import explain
 
 EXIT_ERROR, EXIT_NOT_FOUND = 1, 3
 """az's exit codes (spec 6.1: a missing resource is 3 since 0.4.0)."""
@@ -63,6 +65,9 @@ class Session:
             return asyncio.run(connected())
         except BatchAIError as error:
             fail(error)
+        except ValidationError as error:
+            # An object of another version, or older than a rule; what was typed is checked before.
+            fail(InvalidSpecError(f"An object makes no sense to this version: {explain(error)}"))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
         except asyncio.CancelledError:

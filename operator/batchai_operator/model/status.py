@@ -242,6 +242,9 @@ class ClusterStatus(Model):
     auto_storage: AutoStorage | None = None
     """Where auto-storage is, once it is there."""
 
+    std_out_err_path_suffix: str | None = None
+    """Where below `nodeSetup.setupTask.stdOutErrPathPrefix` the setup task's output is."""
+
     message: str | None = None
     """What is going on and why, in one line."""
 

@@ -171,6 +171,7 @@ class ClusterFacts:
         settings: of the operator.
         now: the time.
         auto_storage: what was found last; None when nobody has looked since the operator started.
+        namespace_annotations: of its namespace; needed until a setup task's folder is written.
     """
 
     cluster: Object
@@ -178,6 +179,7 @@ class ClusterFacts:
     settings: Settings
     now: datetime
     auto_storage: AutoStorageFacts | None = None
+    namespace_annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ class JobPlan:
     """What to do about a job now.
 
     Attributes:
-        shared: PersistentVolumes and claims that must be there before the Pods.
+        shared: PersistentVolumes and claims that must be there before the Pods, or that a job
+            without Pods waits for.
         create: children in the order of making: Secret, Service, Pods.
         delete: Pods to delete, before anything is made.
         status: the complete new status; None when it stays as it is.

@@ -14,6 +14,15 @@ REFUSED = "Forbidden"
 SERVER_MISSING = "FileServerNotReady"
 """Reason of a job that had its turn while a file server that it names was not ready."""
 
+SERVER_GONE = "FileServerGone"
+"""Reason of a job that runs although a file server that it mounts was taken away."""
+
+NODE_REFUSED = "NodeRefused"
+"""Reason of a job of which a Kubernetes node refused a Pod, until its next run is made."""
+
+VOLUME_ENDING = "VolumeEnding"
+"""Reason of a job that had its turn while a volume of an earlier job was still being unmounted."""
+
 
 def last_reason(job: Mapping[str, Any]) -> str:
     """Return the reason of a job's condition `Ready`, empty while it has none."""

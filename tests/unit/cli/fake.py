@@ -1,5 +1,6 @@
 """A Kubernetes in memory: objects, and programs in containers that follow a script."""
 
+import asyncio
 import copy
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -10,8 +11,8 @@ from batchai_operator.engine.ports import Resource
 from batchai_operator.errors import ConflictError, NotFoundError
 
 Object = dict[str, Any]
-Step = bytes | Exception | int
-"""What a program does next: write, lose its connection, end with a code."""
+Step = bytes | Exception | int | float
+"""What a program does next: write, lose its connection, end with a code, be silent for seconds."""
 
 
 class Run:
@@ -28,7 +29,10 @@ class Run:
             if isinstance(step, int):
                 self.exit_code, self.stderr = step, self._complaint
                 return
-            yield step
+            if isinstance(step, float):
+                await _pass(step)
+            else:
+                yield step
 
 
 class FakeKube:
@@ -162,6 +166,13 @@ class FakeKube:
     ) -> AsyncIterator["FakeKube"]:
         assert (kubeconfig, context) == self.expected
         yield self
+
+
+async def _pass(seconds: float) -> None:
+    """Let time pass for real; `asyncio.sleep` does not here."""
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(seconds, over.set_result, None)
+    await over
 
 
 def _framed(steps: Iterable[Step], command: list[str]) -> Iterable[Step]:

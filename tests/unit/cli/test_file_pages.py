@@ -19,6 +19,9 @@ from .objects import cluster, job, pod
 NAMES = [*(f"file-{number}" for number in range(5)), "a-name-that-is-longer-than-all-before"]
 
 
+SUFFIX = "s/Group/workspaces/default/clusters/nc6/u"
+
+
 def entry(name):
     return {"name": name, "fileType": "file", "contentLength": 3, "lastModified": "2026"}
 
@@ -158,7 +161,10 @@ def test_files_of_a_setup_task(kube, batchai):
         "mountVolumes": {"azureFileShares": [share]},
         "setupTask": {"commandLine": "true", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/l"},
     }
-    kube.on_create = _run
+    assert json.loads(batchai("cluster file list -c nc6").stdout) == [], "nobody has seen it yet"
+    thing["status"] = {**thing.get("status", {}), "stdOutErrPathSuffix": SUFFIX}
+    made = []
+    kube.on_create = lambda thing: (made.append(thing), _run(thing))
     folder = {"name": "sub", "fileType": "directory"}
     text = "".join(json.dumps(item) + "\n" for item in (entry("stdout-0.txt"), folder))
     kube.program = lambda *_: ([text.encode(), 0], "")
@@ -168,6 +174,7 @@ def test_files_of_a_setup_task(kube, batchai):
         ["stdout-0.txt", "no", "3"],
         ["sub", "yes"],
     ]
+    assert f"/mounts/l/{SUFFIX}" in json.dumps(made[0]), "where the operator said"
     kube.program = lambda *_: ([3], "batchai: not found")
     assert json.loads(batchai("cluster file list -c nc6").stdout) == []
     mistyped = batchai("cluster file list -c nc6 -p typo")
@@ -175,6 +182,39 @@ def test_files_of_a_setup_task(kube, batchai):
     thing["spec"]["nodeSetup"]["setupTask"]["stdOutErrPathPrefix"] = "/elsewhere"
     refused = batchai("cluster file list -c nc6")
     assert (refused.exit_code, "supported only" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cluster file list -c nc6",
+        "file list -c nc6",
+        "file stream -c nc6 -p x",
+        "job file list -j hello",
+        "job file stream -j hello -f x",
+        "job file download -j hello --destination {there}",
+    ],
+)
+def test_an_object_that_makes_no_sense_is_told(kube, batchai, command, tmp_path):
+    """It may be of another version, or older than a rule that refuses it."""
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"]["nodeSetup"] = {"mountVolumes": {"azureFileShares": [{"azureFileUrl": "x"}]}}
+    kube.add("batchaijobs", job("hello", "succeeded"))
+    done = batchai(command.format(there=tmp_path))
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "luster" in done.stderr
+    assert "nodeSetup.mountVolumes.azureFileShares[0].relativeMountPath: Field required" in (
+        done.stderr
+    )
+
+
+def test_a_cluster_is_shown_whose_status_makes_no_sense(kube, batchai):
+    thing = kube.add("batchaiclusters", cluster())
+    thing["spec"]["autoStorage"] = True
+    thing["status"] = {"autoStorage": {"account": 7}}
+    for command in ("cluster show -n nc6", "cluster list"):
+        assert '"name": "nc6"' in batchai(command).stdout
 
 
 @pytest.mark.usefixtures("blob_job")
@@ -186,6 +226,7 @@ def test_a_setup_tasks_container_that_is_gone_is_told(kube):
         "mountVolumes": {"azureBlobFileSystems": [container]},
         "setupTask": {"commandLine": "true", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/l"},
     }
+    thing["status"] = {**thing.get("status", {}), "stdOutErrPathSuffix": SUFFIX}
     gone = Container(ContainerGoneError("Container data does not exist."))
     done = straight(kube, "cluster file list -c nc6", gone)
     assert (done.exit_code, "data does not exist" in done.output) == (3, True)

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from objects import job, pod
 
-from batchai_operator.engine.files import ownpods, readers, reading
+from batchai_operator.cli.files.download import JobSources
+from batchai_operator.engine.files import lastoutput, ownpods, readers, reading
 from batchai_operator.errors import UnavailableError
-
-from .objects import job, pod
+from batchai_operator.settings import Settings
 
 LINES = "".join(f"Schritt {number}: Genauigkeit 99 %, größer\n" for number in range(200)).encode()
 READER = "reader"
@@ -150,6 +151,70 @@ def test_a_reader_waits_until_all_nodes_have_shipped_their_output(kube, batchai)
     assert next(looks) > 5
 
 
+WORDS = {
+    "version": 1,
+    "bytes": 7,
+    "missing": [{"file": "stdout.txt", "bytes": 7}],
+    "reason": "input/output error",
+}
+LOST = "Node 0: up to 7 bytes of output are not on the volume (stdout.txt 7)"
+
+
+def test_the_end_that_a_sidecar_could_not_save_is_told(kube, batchai):
+    """The operator has not said so yet, or is down."""
+    thing = running(kube)
+    Share(kube, thing).end_job(state="failed")
+    ended = {"terminated": {"exitCode": 137, "message": json.dumps(WORDS)}}
+    status = kube.objects["pods", "team", "hello-0"]["status"]
+    status["initContainerStatuses"] = [{"name": "batchai-sidecar", "state": ended}]
+    kube.program = lambda *_: ([LINES[:-7], 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (1, LINES[:-7])
+    assert f'The end of "stdout.txt" may be missing. {LOST}' in done.stderr
+    assert reader_pods(kube) == []
+
+
+@pytest.mark.parametrize(("directory", "code"), [("stdouterr", 1), ("MODEL", 0)])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_operators_word_counts_for_logs(kube, batchai, directory, code, is_there):
+    """Nothing is waited for: it has seen the last of the nodes, or given it up."""
+    thing = running(kube)
+    thing["spec"]["outputDirectories"] = [
+        {"id": "MODEL", "pathPrefix": "$AZ_BATCHAI_JOB_MOUNT_ROOT/logs"}
+    ]
+    thing["status"]["executionState"] = "failed"
+    thing["status"]["conditions"] = [
+        {"type": "LogsIncomplete", "status": "True", "reason": "NodeLost", "message": LOST}
+    ]
+    kube.program = lambda *_: ([LINES, 0] if is_there else [3], "")
+    done = batchai(f"job file stream -j hello -f x -d {directory}")
+    assert (done.exit_code, done.stdout_bytes) == (code, LINES if is_there else b"")
+    assert (f'The end of "x" may be missing. {LOST}' in done.stderr) is bool(code)
+
+
+def test_nodes_that_do_not_end_are_waited_for_aloud_and_not_for_ever(kube, batchai, monkeypatch):
+    monkeypatch.setattr(lastoutput, "TALK_SECONDS", 0)
+    monkeypatch.setattr(lastoutput, "DRAIN_SECONDS", 0.2)
+    thing = running(kube)
+    thing["status"]["executionState"] = "failed"
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (1, LINES)
+    first, *_, last = done.stderr.splitlines()
+    assert first == "The job has ended; Pod hello-0 saves its last output."
+    assert "Pod hello-0 has not ended" in last
+
+
+def test_a_node_that_never_started_is_not_waited_for(kube, batchai, monkeypatch):
+    monkeypatch.setattr(lastoutput, "DRAIN_SECONDS", 1e9)
+    thing = running(kube, nodes=2)
+    Share(kube, thing).end_job(state="failed")
+    kube.objects["pods", "team", "hello-1"]["status"] = {"phase": "Pending"}
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
 def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
     """The operator is down, the Pods have ended."""
     thing = running(kube)
@@ -157,6 +222,38 @@ def test_files_are_there_although_nobody_wrote_the_end(kube, batchai):
     kube.program = lambda *_: ([LINES, 0], "")
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def test_what_was_not_saved_is_told_although_nobody_wrote_the_end(kube, batchai):
+    thing = running(kube)
+    Share(kube, thing).end_job(state="running")
+    ended = {"terminated": {"exitCode": 137, "message": json.dumps(WORDS)}}
+    status = kube.objects["pods", "team", "hello-0"]["status"]
+    status["initContainerStatuses"] = [{"name": "batchai-sidecar", "state": ended}]
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, LOST in done.stderr) == (1, True)
+
+
+def test_pods_of_an_earlier_run_are_not_the_end_of_a_job(kube, batchai):
+    """A node refused its Pod; the job waits for its next run, and so does the stream."""
+    thing = running(kube)
+    thing["status"] |= {"executionState": "queued", "attempt": 2}
+    kube.objects["pods", "team", "hello-0"]["status"] = {"phase": "Failed", "reason": "OutOfcpu"}
+    looks = iter(range(100))
+
+    def pass_time(found):
+        if found is thing and next(looks) == 20:
+            assert reader_pods(kube) == []
+            thing["status"]["executionState"] = "running"
+            node = kube.add("pods", pod(thing, 0))
+            node["metadata"]["labels"]["batchai.dev/attempt"] = "2"
+
+    kube.on_get = pass_time
+    kube.program = lambda *_: ([LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert next(looks) > 20
 
 
 def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
@@ -174,6 +271,20 @@ def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
     assert done.stderr == ('The file "stdout.txt" not found. Waiting for the job to generate it.\n')
+
+
+def test_an_empty_file_is_not_said_to_be_missing(kube, batchai, monkeypatch):
+    """A program may print nothing for hours."""
+    monkeypatch.setattr(reading, "LATE_SECONDS", 0.5)
+    share = Share(kube, running(kube))
+
+    def program(name, command):
+        share.follow(name, command)
+        return [b"", 1.0, 0], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, b"", "")
 
 
 def test_a_file_that_never_came_is_told_and_exits_0(kube, batchai):
@@ -207,6 +318,67 @@ def test_a_job_that_is_just_starting_is_waited_for(kube, batchai):
     kube.program = program
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+
+
+def preparing(kube):
+    """A job whose first node makes its folders: the sidecar's postStart has not ended."""
+    running(kube)
+    sidecar = kube.objects["pods", "team", "hello-0"]["status"]["initContainerStatuses"][0]
+    sidecar["started"] = False
+    return sidecar
+
+
+def test_a_list_waits_a_little_for_the_folders_of_a_job_that_is_starting(kube, batchai):
+    sidecar, looks = preparing(kube), iter(range(100))
+
+    def program(*_):
+        if next(looks) < 3:
+            return [3], "batchai: not found"
+        sidecar["started"] = True
+        return [b'{"name": "stdout.txt", "fileType": "file", "contentLength": 0}\n', 0], ""
+
+    kube.program = program
+    done = batchai("job file list -j hello")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [item["name"] for item in json.loads(done.stdout)] == ["stdout.txt"]
+
+
+def test_a_list_of_a_job_that_takes_long_to_start_is_empty_and_says_why(kube, batchai):
+    preparing(kube)
+    kube.program = lambda *_: ([3], "batchai: not found")
+    done = batchai("job file list -j hello")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [])
+    assert done.stderr == (
+        "The job's first node has not made its folders yet, so there are no files.\n"
+    )
+
+
+def test_a_folder_that_is_missing_when_the_job_runs_is_an_error(kube, batchai):
+    preparing(kube)["started"] = True
+    kube.program = lambda *_: ([3], "batchai: not found: sub")
+    done = batchai("job file list -j hello -p sub")
+    assert (done.exit_code, "not found: sub" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+async def test_a_download_waits_for_a_job_that_is_starting(kube, state):
+    sidecar, told, looks = preparing(kube), [], iter(range(100))
+    thing = kube.objects["batchaijobs", "team", "hello"]
+    node = kube.objects.pop(("pods", "team", "hello-0"))
+    thing["status"]["executionState"] = state
+
+    def pass_time(found):
+        at = next(looks) if found is thing else -1
+        if at == 3:
+            kube.add("pods", node)
+        sidecar["started"] = at > 6
+
+    kube.on_get = pass_time
+    finder = readers.Readers(kube, Settings(), told.append)
+    sources = JobSources(kube, finder, thing, "stdouterr", told.append)
+    assert (await sources.find()).pod == "hello-0"
+    assert next(looks) > 7
+    assert told == ["The job has not started. Waiting for it."]
 
 
 def test_a_folder_that_vanishes_in_mid_stream_is_told(kube, batchai):

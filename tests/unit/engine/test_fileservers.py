@@ -134,6 +134,30 @@ async def test_a_job_whose_server_has_come_has_its_place_again(world: World) -> 
     assert (len(world.pods("j")), len(world.pods("waits"))) == (1, 0)
 
 
+async def test_a_running_job_says_that_its_server_was_taken_away(world: World) -> None:
+    """As `kubectl delete` does; nothing else would tell, for NFS waits without an end."""
+    world.cluster()
+    job_on(world, "fs")
+    serve(world, nfs={"server": "10.0.0.4", "path": "/data"})
+    await world.start()
+    await world.settle()
+    world.run_pods()
+    await world.settle()
+    assert world.status()["message"] == "Running on 1 node."
+    writes = world.store.writes["status", "batchaijobs"]
+    world.store.remove(FILE_SERVERS, "fs")
+    await world.settle()
+    told = {each["type"]: each for each in world.status()["conditions"]}
+    assert told["StorageReady"]["reason"] == "FileServerGone"
+    assert "File server fs of mountVolumes.fileServers[0] is gone" in world.status()["message"]
+    assert (world.state(), told["Ready"]["status"]) == ("running", "True")
+    await world.look_again()
+    assert world.store.writes["status", "batchaijobs"] == writes + 1
+    serve(world, nfs={"server": "10.0.0.4", "path": "/data"})
+    await world.settle()
+    assert world.status()["message"] == "Running on 1 node."
+
+
 async def test_a_job_is_woken_by_a_server_that_its_cluster_mounts(world: World) -> None:
     volume = {"fileServer": {"id": "/subscriptions/x/fileServers/FS"}, "relativeMountPath": "nfs"}
     world.cluster(nodeSetup={"mountVolumes": {"fileServers": [volume]}})

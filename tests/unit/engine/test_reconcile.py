@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, NODES, PODS, SECRETS
+from batchai_operator.engine.ports import CLUSTERS, EVENTS, JOBS, NAMESPACES, NODES, PODS, SECRETS
 from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.errors import ForbiddenError, RejectedError
-from unit.engine.world import World
+from batchai_operator.names import RESOURCE_GROUP_ANNOTATION
+from unit.engine.world import SETTINGS, World
 
 
 async def _world(nodes=4):
@@ -331,3 +332,20 @@ async def test_an_operator_of_one_namespace_does_not_ask_for_nodes():
     before = dict(world.store.reads)
     assert await lookups.capacity("STANDARD_D2") is None
     assert dict(world.store.reads) == before
+
+
+async def test_where_a_setup_task_writes_is_told_once():
+    world = World(SETTINGS.model_copy(update={"subscription_id": "sub"}))
+    annotations = {RESOURCE_GROUP_ANNOTATION: "Group"}
+    world.store.put(NAMESPACES, {"metadata": {"name": "ns", "annotations": annotations}})
+    task = {"commandLine": "true", "stdOutErrPathPrefix": "$AZ_BATCHAI_MOUNT_ROOT/l"}
+    world.cluster(nodeSetup={"setupTask": task}, name="c", workspace="w")
+    await world.start()
+    await world.settle()
+    told = world.store.one(CLUSTERS, "c")["status"]["stdOutErrPathSuffix"]
+    uid = world.store.one(CLUSTERS, "c")["metadata"]["uid"]
+    assert told == f"sub/Group/workspaces/w/clusters/c/{uid}"
+    world.store.remove(NAMESPACES, "ns", "")
+    await world.restart()
+    await world.settle()
+    assert world.store.one(CLUSTERS, "c")["status"]["stdOutErrPathSuffix"] == told

@@ -227,6 +227,54 @@ async def test_a_new_job_waits_for_the_end_of_a_claim_and_makes_it_anew() -> Non
     assert (world.store.all(PERSISTENT_VOLUMES)[0].get("status") or {}).get("phase") is None
 
 
+async def a_claim_that_ends(world: World) -> dict[str, Any]:
+    """Have a claim that an earlier job used, and that its node has not unmounted yet."""
+    world.job("a", **VOLUMES)
+    await world.live("a")
+    (claim,) = world.store.all(CLAIMS)
+    claim["metadata"]["deletionTimestamp"] = "2026-11-24T04:00:00Z"
+    world.store.put(CLAIMS, claim)
+    return dict(claim)
+
+
+def reason(world: World, name: str) -> str:
+    return str(world.status(name)["conditions"][0]["reason"])
+
+
+async def test_a_job_that_waits_for_the_end_of_a_claim_is_in_nobodys_way() -> None:
+    world = await a_world()
+    await a_claim_that_ends(world)
+    world.job("b", nodes=4, schedulingPriority="high", **VOLUMES)
+    await world.settle()
+    assert reason(world, "b") == "VolumeEnding"
+    world.job("c", nodes=4)
+    await world.live("c")
+    assert world.state("c") == "succeeded"
+
+
+async def test_a_job_takes_its_place_in_the_queue_again_when_the_claim_has_gone() -> None:
+    world = await a_world()
+    claim = await a_claim_that_ends(world)
+    world.job("b", nodes=4, schedulingPriority="high", **VOLUMES)
+    await world.settle()
+    for name in ("c", "d"):
+        world.job(name, nodes=4)
+    await world.settle()
+    world.run_pods("c")
+    await world.settle()
+    await world.look_again()
+    assert (world.state("c"), reason(world, "b")) == ("running", "VolumeEnding")
+    world.store.remove(JOBS, "a")
+    world.store._release(claim)
+    for _ in range(3):
+        await world.look_again()
+    assert reason(world, "b") == "NodesBusy"
+    world.end_pods(0, "c")
+    await world.settle()
+    assert len(world.pods("b")) == 4, "it was first, and is again"
+    assert not world.pods("d")
+
+
 @pytest.mark.parametrize("is_claimed", [False, True], ids=["no-claim", "another-claim"])
 async def test_a_volume_of_a_claim_that_is_gone_is_made_anew(*, is_claimed: bool) -> None:
     """Nobody may have seen the claim go: its volume says Bound, and binds to no other."""

@@ -117,3 +117,80 @@ def test_who_has_nothing_to_do_does_not_come_back_at_once(
             return
         now = carry_out(now, plan)
     raise AssertionError("it never comes to rest")
+
+
+def refused(reason="UnexpectedAdmissionError", at="2026-11-24T04:00:00Z"):
+    """The status that a kubelet gives a Pod that it does not take."""
+    message = "Pod was rejected: Allocate failed due to no healthy devices present"
+    return {"phase": "Failed", "reason": reason, "message": message, "startTime": at}
+
+
+def ready(plan_or_facts):
+    conditions = plan_or_facts.job["status"]["conditions"]
+    return next(each for each in conditions if each["type"] == "Ready")
+
+
+def test_a_pod_that_never_ran_is_made_again_after_a_pause():
+    first = carry_out(facts(a_job(nodeCount=2)))
+    now = with_pods(first, n0=running(), n1=refused())
+    plan = plan_job(now)
+    assert [event.type for event in plan.events] == ["Warning"]
+    assert len(plan.delete) == 1, "node 0, which would wait for node 1"
+    now = carry_out(now, plan)
+    assert now.job["status"]["executionState"] == "queued"
+    told = ready(now)
+    assert (told["reason"], now.job["status"]["attempt"]) == ("NodeRefused", 2)
+    assert "UnexpectedAdmissionError: Pod was rejected: Allocate failed" in told["message"]
+    assert "run 2 of 5" in told["message"]
+    # Node 0 has ended; the pause of ten seconds has not.
+    over = ended(a_record("terminated"), code=143)
+    now = replace(now, pods=tuple(p for p in with_pods(now, n0=over).pods if p["status"] != over))
+    waits = plan_job(later(now, 4))
+    assert (waits.create, waits.requeue_after) == ((), 6)
+    made = plan_job(later(now, 11)).create
+    assert len([each for each in made if each["kind"] == "Pod"]) == 2
+
+
+def test_a_job_that_is_refused_again_and_again_ends_with_the_kubelets_words():
+    now, pauses = facts(), []
+    for run in range(1, 6):
+        now = carry_out(now)
+        assert len(now.pods) == run
+        at = now.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        latest = {**now.pods[-1], "status": refused("OutOfcpu", at)}
+        now = carry_out(replace(now, pods=(*now.pods[:-1], latest)))
+        if run < 5:
+            pauses.append(plan_job(now).requeue_after)
+            now = later(now, pauses[-1])
+    assert pauses == [10, 20, 40, 80]
+    (error,) = now.job["status"]["executionInfo"]["errors"]
+    assert error["code"] == "JobNodeLost"
+    assert "OutOfcpu: Pod was rejected" in str(error["details"])
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        refused() | {"containerStatuses": running()["containerStatuses"]},
+        refused()
+        | {"initContainerStatuses": [{"name": "batchai-sidecar", "state": {"terminated": {}}}]},
+        refused()
+        | {
+            "initContainerStatuses": [
+                {"name": "batchai-sidecar", "state": {"waiting": {}}, "lastState": {"x": {}}}
+            ]
+        },
+        ended(code=137, reason="OOMKilled"),
+    ],
+    ids=["job-ran", "sidecar-ran", "sidecar-ran-before", "ended"],
+)
+def test_a_pod_that_ran_is_not_made_again(state):
+    assert plan_job(with_pods(carry_out(facts()), n0=state)).status["executionState"] == "failed"
+
+
+def test_a_job_that_is_terminated_is_not_made_again():
+    job = a_job(terminate=True)
+    now = carry_out(facts(a_job()))
+    now = with_pods(replace(now, job={**now.job, "spec": job["spec"]}), n0=refused())
+    (error,) = plan_job(now).status["executionInfo"]["errors"]
+    assert error["code"] == "JobTerminated"

@@ -6,10 +6,13 @@ import pytest
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
-from batchai_operator.names import SPOOL_VOLUME
-from batchai_operator.planner.files.setupfiles import setup_folder
+from batchai_operator.names import RESOURCE_GROUP_ANNOTATION, SPOOL_VOLUME
+from batchai_operator.planner.clusters.setupfiles import setup_folder, setup_suffix
+from batchai_operator.planner.files.blobplaces import output_place
+from batchai_operator.planner.files.reader import reader_build
 from batchai_operator.planner.files.volumereader import volume_folder, volume_reader
 from batchai_operator.settings import Settings
+from support.planning import SETTINGS, a_job
 
 SHARE = {
     "azureFileUrl": "https://account.file.core.windows.net/logs",
@@ -114,8 +117,31 @@ def test_where_blob_storage_has_a_folder():
     assert (place.url, place.container) == ("https://account.blob.core.windows.net", "data")
     assert (place.prefix, place.secret) == ("seg/stdouterr", "azure-storage-account-account-secret")
     assert volume_folder(TWO, None, "seg", Settings(), volume="logs").place is None
+
+
+def a_job_on(blob, mode, claims):
+    job = a_job(
+        mountVolumes={"azureBlobFileSystems": [blob]},
+        stdOutErrPathPrefix=f"{JOB_ROOT}/a/b",
+        kubernetes={"volumeMode": mode},
+    )
+    fields = [{"field": "mountVolumes.azureBlobFileSystems[0]", "claimName": c} for c in claims]
+    job["status"] = {"jobOutputDirectoryPathSegment": "seg", "volumeClaims": fields}
+    return job
+
+
+@pytest.mark.parametrize(
+    ("mode", "claims"), [("Inline", ()), ("PersistentVolume", ()), ("PersistentVolume", ["bai-1"])]
+)
+def test_storage_is_not_asked_about_a_mount_that_begins_inside_the_container(mode, claims):
+    def place(blob):
+        build = reader_build(a_job_on(blob, mode, claims), None, SETTINGS)
+        return output_place(build, "stdouterr")
+
+    assert place(BLOB).prefix == "seg/stdouterr"
+    assert place({**BLOB, "mountOptions": "--subdirectory=x -o ro"}) is None
     inner = {**BLOB, "mountOptions": "--subdirectory=x"}
-    assert volume_folder({"azureBlobFileSystems": [inner]}, None, ".", Settings()).place is None
+    assert volume_folder({"azureBlobFileSystems": [inner]}, None, ".", SETTINGS).place is None
 
 
 @pytest.mark.parametrize(
@@ -123,18 +149,24 @@ def test_where_blob_storage_has_a_folder():
     [(f"{ROOT}/logs", f"{ROOT}/logs"), (f"{ROOT}/logs/sub", f"{ROOT}/logs/sub")],
 )
 def test_where_a_setup_task_writes(prefix, start):
+    """By the operator's word, which knows what nobody else does; then by its status alone."""
     cluster = {"metadata": {"name": "c", "namespace": "team", "uid": "u"}}
     spec = a_cluster(prefix, name="Nc6", workspace="w")
-    found = setup_folder(cluster, spec, Settings())
-    subscription = "00000000-0000-0000-0000-000000000000"
-    assert found == f"{start}/{subscription}/team/workspaces/w/clusters/Nc6/u"
+    assert setup_folder(cluster, spec) is None
+    settings = Settings(subscription_id="s")
+    suffix = setup_suffix(cluster, spec, settings, {RESOURCE_GROUP_ANNOTATION: "Group"})
+    assert suffix == "s/Group/workspaces/w/clusters/Nc6/u"
+    written = {**cluster, "status": {"stdOutErrPathSuffix": suffix}}
+    assert setup_folder(written, spec) == f"{start}/{suffix}"
+    assert setup_suffix(written, spec, Settings(), {}) == suffix
+    assert setup_suffix(written, a_cluster(), Settings(), {}) is None
 
 
 def test_no_setup_task_has_no_folder_and_one_elsewhere_is_refused():
     cluster = {"metadata": {"name": "c", "namespace": "team", "uid": "u"}}
-    assert setup_folder(cluster, a_cluster(), Settings()) is None
+    assert setup_folder(cluster, a_cluster()) is None
     for prefix in (f"{ROOT}/logsx", f"{ROOT}/other", "/tmp/logs", f"{JOB_ROOT}/logs"):  # noqa: S108
         with pytest.raises(InvalidSpecError, match="List files is supported only"):
-            setup_folder(cluster, a_cluster(prefix), Settings())
+            setup_folder(cluster, a_cluster(prefix))
     with pytest.raises(InvalidSpecError):
-        setup_folder(cluster, a_cluster(f"{ROOT}/logs", volumes=None), Settings())
+        setup_folder(cluster, a_cluster(f"{ROOT}/logs", volumes=None))

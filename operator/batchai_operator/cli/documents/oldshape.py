@@ -8,6 +8,8 @@ executionState`), with null for every property that has no value (spec 1.7), and
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from batchai_operator.model.base import to_wire
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_SUBSCRIPTION, DEFAULT_WORKSPACE
 from batchai_operator.planner.volumes.autostorage import volumes
@@ -175,9 +177,12 @@ def _with_auto_storage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> di
     if spec.get("autoStorage") and status.get("autoStorage"):
         setup = spec.get("nodeSetup") or {}
         own = setup.get("mountVolumes") or {}
-        auto = {
-            kind: found for kind, found in to_wire(volumes(status["autoStorage"])).items() if found
-        }
+        try:
+            auto = {
+                kind: each for kind, each in to_wire(volumes(status["autoStorage"])).items() if each
+            }
+        except ValidationError:
+            return shown  # Of another version's operator; the rest is worth showing.
         both = {kind: [*(own.get(kind) or ()), *(auto.get(kind) or ())] for kind in {**own, **auto}}
         shown["nodeSetup"] = {**setup, "mountVolumes": both}
     return shown

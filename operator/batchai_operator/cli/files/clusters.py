@@ -11,16 +11,15 @@ from batchai_operator.cli.files.output import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.blobports import ContainerGoneError
-from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.commands.clusters import find_cluster, read_cluster
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.files.volumefiles import VolumeFiles, known_place
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import NotFoundError
-from batchai_operator.planner.files.setupfiles import setup_folder
+from batchai_operator.planner.clusters.setupfiles import setup_folder
 from batchai_operator.planner.files.volumereader import volume_folder
-from batchai_operator.planner.volumes.autostorage import with_auto_storage
 from batchai_operator.settings import Settings
 
 SETUP_COLUMNS = (
@@ -61,11 +60,11 @@ async def _pages(
     session: Session, kube: Cluster, cluster: dict[str, Any], path: str, minutes: int
 ) -> AsyncIterator[list[dict[str, Any]]]:
     namespace = str(cluster["metadata"]["namespace"])
-    spec = with_auto_storage(cluster)
+    spec = read_cluster(cluster)
     section = spec.node_setup.mount_volumes if spec.node_setup else None
     accounts = [each.account_name for each in (section.azure_blob_file_systems if section else ())]
     settings = await known_settings(kube, namespace, Settings(), Containers(accounts))
-    folder = setup_folder(cluster, spec, settings)
+    folder = setup_folder(cluster, spec)
     if folder is None:
         return
     place = await known_place(kube, namespace, cluster=cluster)

@@ -4,7 +4,7 @@ Registered by jobs.py. The files are read where those of `list` and `stream` are
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 from batchai_operator.cli import options
 from batchai_operator.cli.files.progress import Progress
 from batchai_operator.cli.files.storage import parallel_option, tell
-from batchai_operator.cli.session import Session, say
+from batchai_operator.cli.session import Session, fail, say
 from batchai_operator.engine.commands.jobs import JobKey, find_job
 from batchai_operator.engine.files.outputs import check_directory
 from batchai_operator.engine.files.ownpods import Source
@@ -21,7 +21,8 @@ from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
 from batchai_operator.engine.transfers.copying import Tally, download
 from batchai_operator.engine.transfers.sessions import SessionPlace
-from batchai_operator.errors import NotFoundError
+from batchai_operator.errors import NotFoundError, UnavailableError
+from batchai_operator.names import STDOUTERR_ID
 from batchai_operator.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -35,21 +36,29 @@ class JobSources:
         readers: finds the container to read in.
         job: the BatchAIJob.
         directory_id: what is copied.
+        announce: told what the user is waiting for.
     """
 
     def __init__(
-        self, store: ObjectStore, readers: Readers, job: Mapping[str, Any], directory_id: str
+        self,
+        store: ObjectStore,
+        readers: Readers,
+        job: Mapping[str, Any],
+        directory_id: str,
+        announce: Callable[[str], None],
     ) -> None:
         self._store = store
         self._readers = readers
         self._job = job
         self._directory_id = directory_id
+        self._announce = announce
+        self._has_told = False
 
     async def find(self) -> Source:
-        """Return where the job's files can be read now, waiting while its nodes are ending.
+        """Return where the job's files can be read now, waiting while nodes start or end.
 
         Raises:
-            NotFoundError: the job has not started, or is gone.
+            NotFoundError: the job is gone, or ended without files.
         """
         metadata = self._job["metadata"]
         while True:
@@ -59,10 +68,11 @@ class JobSources:
             source = await self._readers.live(job)
             if source is None:
                 return await self._readers.reader(job, self._directory_id)
-            if isinstance(source, Source):
+            if isinstance(source, Source) and not source.is_preparing:
                 return source
-            if source is Absence.NOT_STARTED:
-                raise NotFoundError("The job has not started, so there are no files yet.")
+            if source is Absence.NOT_STARTED and not self._has_told:
+                self._has_told = True
+                self._announce("The job has not started. Waiting for it.")
             await asyncio.sleep(_POLL_SECONDS)
 
     async def forget(self, source: Source) -> None:
@@ -104,23 +114,30 @@ def download_output(
     """Copy an output directory, or a part of it, to this machine.
 
     A file that is there already, of the same size and time or content, is left alone; a copy that
-    was interrupted goes on when the command is repeated. What a running job writes meanwhile comes
-    with the next copy.
+    was interrupted goes on when the command is repeated. A job that has not started is waited for.
+    What a running job writes meanwhile comes with the next copy.
     """
 
     async def work(cluster: Cluster) -> Tally:
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
         check_directory(job, directory)
-        sources = JobSources(cluster, Readers(cluster, Settings(), say), job, directory)
+        readers = Readers(cluster, Settings(), say)
+        sources = JobSources(cluster, readers, job, directory, say)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:
             meter = Progress()
             try:
-                return await download(
+                tally = await download(
                     place, path.strip("/") or ".", destination, meter, parallel=parallel
                 )
             finally:
                 meter.close()
+        if directory == STDOUTERR_ID:
+            shortfall.append(readers.shortfall)
+        return tally
 
+    shortfall: list[str] = []
     tell(session.run(work))
+    if lost := "".join(shortfall):
+        fail(UnavailableError(f"The end of some files may be missing. {lost}"))

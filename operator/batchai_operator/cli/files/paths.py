@@ -26,7 +26,7 @@ from batchai_operator.cli.files.output import (
     write_bytes,
 )
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.commands.clusters import find_cluster, read_cluster
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight
@@ -35,7 +35,7 @@ from batchai_operator.engine.ports import Cluster
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import JOB_KIND
 from batchai_operator.planner.files.volumereader import volume_folder
-from batchai_operator.planner.volumes.autostorage import with_auto_storage
+from batchai_operator.planner.reasons import explain
 from batchai_operator.settings import Settings
 
 
@@ -110,10 +110,7 @@ async def _files(
     try:
         return await _found(session, kube, path, where, minutes)
     except ValidationError as error:
-        problems = (
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        raise InvalidSpecError("; ".join(problems)) from error
+        raise InvalidSpecError(explain(error)) from error
 
 
 async def _found(
@@ -122,7 +119,7 @@ async def _found(
     namespace = where["group"] or kube.default_namespace
     called = where["cluster"]
     found = await find_cluster(kube, namespace, called) if called else None
-    setup = with_auto_storage(found) if found else None
+    setup = read_cluster(found) if found else None
     volumes = _volumes(where, namespace)
     if not volumes and setup is None:
         raise InvalidSpecError(

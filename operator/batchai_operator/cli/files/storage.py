@@ -178,7 +178,7 @@ def tell(tally: Tally) -> None:
     say(f"{tally.copied} files copied ({amount(tally.size)}){there}.")
     if tally.failures:
         lines = [f"{name}: {error}" for name, error in tally.failures.items()]
-        fail(BatchAIError("\n  ".join([f"{len(lines)} files were not copied:", *lines])))
+        fail(BatchAIError("\n  ".join([f"{len(lines)} files or folders were not copied:", *lines])))
 
 
 def _in_place(

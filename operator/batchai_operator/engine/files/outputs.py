@@ -124,7 +124,8 @@ class OutputFiles:
         Raises:
             NotFoundError: no such directory id, or the job is gone.
             RejectedError: the path leaves the directory.
-            UnavailableError: the job has ended and its files cannot be reached.
+            UnavailableError: the job has ended and its files cannot be reached, or its logs are
+                not known to be complete; what there is was handed over before.
         """
         return await self._reading(job, directory_id, path).follow(Progress(write, replaced))
 
@@ -154,7 +155,7 @@ class OutputFiles:
 
 
 class JobOrigin:
-    """Where the files of one job are (`reading.Origin`)."""
+    """Where the files of one job are (`origin.Origin`)."""
 
     def __init__(
         self, kube: Cluster, readers: Readers, straight: Straight, job: Mapping[str, Any]
@@ -192,6 +193,10 @@ class JobOrigin:
             self._places[directory_id] = await self._place(directory_id)
         namespace = self._job["metadata"]["namespace"]
         return await self.straight.folder(namespace, self._places[directory_id])
+
+    def shortfall(self, directory_id: str) -> str:
+        """Return what may be missing of the job's logs; nobody knows of other files."""
+        return self._readers.shortfall if directory_id == STDOUTERR_ID else ""
 
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""

@@ -45,12 +45,14 @@ class Source:
         pod: name of the Pod.
         uid: of the Pod, so that a namesake is not taken for it.
         is_reader: made by us; it sees the files as they are and does not grow them.
+        is_preparing: it is about to make the job's folders, so that what is missing may come.
     """
 
     namespace: str
     pod: str
     uid: str
     is_reader: bool
+    is_preparing: bool = False
 
 
 class StartError(UnavailableError):

@@ -98,6 +98,14 @@ def is_running(pod: Mapping[str, Any]) -> bool:
     )
 
 
+def is_preparing(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a sidecar is still making the job's folders (its `postStart`)."""
+    return any(
+        container["name"] == SIDECAR_CONTAINER and container.get("started") is False
+        for container in pod.get("status", {}).get("initContainerStatuses", [])
+    )
+
+
 def why_not_running(pod: Mapping[str, Any]) -> str:
     """Return the most telling words in a Pod's status."""
     status = pod.get("status", {})

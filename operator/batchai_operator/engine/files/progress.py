@@ -1,8 +1,9 @@
 """How much of a followed file has been handed over, read from the launcher's frames. No I/O.
 
-Called by reading.py. A frame is a line `OFFSET LENGTH` and so many bytes. An offset of 0 behind the
-beginning means that the file was replaced: what follows is the new one. The sum of samples tells
-the next launcher, or storage, whether a file is still the one that was shown.
+Called by reading.py. A frame is a line `OFFSET LENGTH` and so many bytes, none of them when a file
+is there that has nothing to show yet. An offset of 0 behind the beginning means that the file was
+replaced: what follows is the new one. The sum of samples tells the next launcher, or storage,
+whether a file is still the one that was shown.
 """
 
 import hashlib
@@ -22,6 +23,10 @@ class Progress:
     Args:
         write: takes each piece.
         replaced: called before the pieces of a file that took the place of the one shown so far.
+
+    Attributes:
+        offset: how many bytes of the file were handed over.
+        is_found: whether it is known that the file exists.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class Progress:
         self._left = 0
         self._head, self._tail = b"", b""
         self.offset = 0
+        self.is_found = False
 
     def connect(self) -> None:
         """Begin to read the frames of another connection; the last one may have broken anywhere."""
@@ -67,6 +73,7 @@ class Progress:
 
     def add(self, content: bytes) -> None:
         """Hand over bytes that come next in the file."""
+        self.is_found = True
         self._write(content)
         self.offset += len(content)
         if len(self._head) < SAMPLE:
@@ -90,6 +97,7 @@ class Progress:
         if offset != self.offset:
             raise UnavailableError("The Pod's launcher went on at another place of the file.")
         self._left = length
+        self.is_found = True
 
 
 def sample_sum(head: bytes, tail: bytes) -> str:

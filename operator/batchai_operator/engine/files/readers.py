@@ -11,31 +11,27 @@ from typing import Any
 from pydantic import ValidationError
 
 from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.files.lastoutput import LastOutput
 from batchai_operator.engine.files.ownpods import OwnPod, Source
 from batchai_operator.engine.files.podfacts import (
     Containers,
     blob_containers,
+    is_preparing,
     is_running,
     reader_settings,
 )
 from batchai_operator.engine.ports import PODS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
-from batchai_operator.names import (
-    ATTEMPT_LABEL,
-    COMPONENT_LABEL,
-    JOB_UID_LABEL,
-    NODE_INDEX_LABEL,
-)
+from batchai_operator.names import ATTEMPT_LABEL, COMPONENT_LABEL, JOB_UID_LABEL, NODE_INDEX_LABEL
 from batchai_operator.planner.files.reader import lost_volume, pod_of, reader_build
+from batchai_operator.planner.jobs.observed import attempt_of
+from batchai_operator.planner.reasons import explain
 from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
 """How long the job's end may lag behind that of its Pods, before files are read regardless: while
 the operator is down nobody writes the end, but the files are complete."""
-
-DRAIN_SECONDS = 60.0
-"""How long Pods may take to ship their last output after the job's end."""
 
 
 class Absence(enum.Enum):
@@ -81,6 +77,12 @@ class Readers:
         self._announce = announce
         self._reader = OwnPod(store, announce)
         self._ended_since: float | None = None
+        self._last = LastOutput(announce)
+
+    @property
+    def shortfall(self) -> str:
+        """What may be missing of the logs of a job that has ended; empty for nothing."""
+        return self._last.shortfall
 
     async def live(self, job: Mapping[str, Any]) -> Source | Absence | None:
         """Return where the files of a job can be read as they grow.
@@ -125,7 +127,9 @@ class Readers:
             build = reader_build(dict(job), cluster, settings)
             body = pod_of(build)
         except ValidationError as error:
-            raise InvalidSpecError(f"The job's volumes make no sense: {error}") from error
+            raise InvalidSpecError(
+                f"The volumes of the job or of its cluster make no sense: {explain(error)}"
+            ) from error
         if lost := lost_volume(build, directory_id):
             raise NotFoundError(lost)
         return await self._reader.make(body)
@@ -154,22 +158,27 @@ class Readers:
     def _not_yet(self, job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Absence | None:
         """Whether the last output of all nodes may still be on its way to the volume."""
         now = asyncio.get_running_loop().time()
-        ended = [pod.get("status", {}).get("phase") in {"Succeeded", "Failed"} for pod in pods]
+        ended = [_over(pod) for pod in pods]
         if is_finished(dict(job)):
-            self._ended_since = self._ended_since or now
-            is_late = now - self._ended_since >= DRAIN_SECONDS
-            return None if all(ended) or is_late else Absence.ENDING
+            return Absence.ENDING if self._last.is_awaited(job, pods) else None
         if not ended or not all(ended):
             self._ended_since = None
             return Absence.ENDING if any(ended) else Absence.NOT_STARTED
         self._ended_since = self._ended_since or now
-        return None if now - self._ended_since >= SETTLE_SECONDS else Absence.ENDING
+        is_settled = now - self._ended_since >= SETTLE_SECONDS
+        return None if is_settled and not self._last.is_awaited(job, pods) else Absence.ENDING
 
     async def _pods(self, job: Mapping[str, Any]) -> list[Object]:
-        """Pods of the latest attempt of a job, node 0 first."""
+        """Pods of the latest attempt of a job, node 0 first; of an earlier one as long as they run.
+
+        A run that was given up leaves Pods that have ended, and is not the end of the job.
+        """
         metadata = job["metadata"]
         selector = f"{JOB_UID_LABEL}={metadata['uid']},{COMPONENT_LABEL}=node"
         pods = await self._store.list(PODS, metadata["namespace"], labels=selector)
+        if not is_finished(dict(job)):
+            current = attempt_of(dict(job))
+            pods = [pod for pod in pods if _number(pod, ATTEMPT_LABEL) >= current or not _over(pod)]
         latest = max((_number(pod, ATTEMPT_LABEL) for pod in pods), default=0)
         return sorted(
             (pod for pod in pods if _number(pod, ATTEMPT_LABEL) == latest),
@@ -203,7 +212,17 @@ def _sidecar_of_first(pod: Mapping[str, Any]) -> Source | None:
     metadata = pod["metadata"]
     if _number(pod, NODE_INDEX_LABEL) != 0 or not is_running(pod):
         return None
-    return Source(metadata["namespace"], metadata["name"], metadata["uid"], is_reader=False)
+    return Source(
+        metadata["namespace"],
+        metadata["name"],
+        metadata["uid"],
+        is_reader=False,
+        is_preparing=is_preparing(pod),
+    )
+
+
+def _over(pod: Mapping[str, Any]) -> bool:
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def _number(pod: Mapping[str, Any], label: str) -> int:

@@ -7,17 +7,17 @@ up where it broke: nothing is lost, nothing is handed over twice.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.files import filecalls
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.filecalls import Folder, LostError, SilenceError
+from batchai_operator.engine.files.origin import Origin
 from batchai_operator.engine.files.ownpods import Source, StartError
 from batchai_operator.engine.files.patience import Patience
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.files.readers import Absence
-from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.ports import Commands
 from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
@@ -27,45 +27,14 @@ LATE_SECONDS = 1.0
 _MISSING_PATIENCE = 4
 """After so many looks a folder from which something was shown is gone for good."""
 
+_LOOKS_WHILE_PREPARING = 6
+"""How often a folder is listed that the job's node is about to make; about four seconds."""
+
 _NOT_STARTED = "The job has not started, so there are no files yet."
+_PREPARING = "The job's first node has not made its folders yet, so there are no files."
 
 Items = list[dict[str, Any]]
 Result = TypeVar("Result")
-
-
-class Origin(Protocol):
-    """Where the files of one job or volume are."""
-
-    @property
-    def is_growing(self) -> bool:
-        """Whether files may still be written."""
-        ...
-
-    @property
-    def ends_alone(self) -> bool:
-        """Whether the end of a live source is the end of all that is written."""
-        ...
-
-    @property
-    def straight(self) -> Straight:
-        """Blob storage itself."""
-        ...
-
-    async def live(self) -> Source | Absence | None:
-        """Look again; return where files can be read as they grow, None when they do not grow."""
-        ...
-
-    async def reader(self, directory_id: str) -> Source:
-        """Return the reader Pod, made when there is none."""
-        ...
-
-    async def folder(self, directory_id: str) -> BlobFolder | None:
-        """Return a folder of storage itself, if the caller may have it."""
-        ...
-
-    async def forget(self, source: Source) -> None:
-        """Give up a source that no longer answers."""
-        ...
 
 
 class Reading:
@@ -82,21 +51,27 @@ class Reading:
         self._commands, self._origin = commands, origin
         self._id, self._path = directory_id, path
         self._announce = origin.straight.announce
-        self._is_found = False
 
     async def pages(self) -> AsyncIterator[Items]:
         """Yield the items of a folder, page by page; see `OutputFiles.list_pages`."""
-        token = ""
+        token, looks = "", 0
 
-        async def step(source: Source | Absence | None) -> tuple[AsyncIterator[Items] | Items, str]:
+        async def step(
+            source: Source | Absence | None,
+        ) -> tuple[AsyncIterator[Items] | Items, str] | None:
+            nonlocal looks
             if source is Absence.NOT_STARTED:
                 self._announce(_NOT_STARTED)
                 return [], ""
             folder = None if token else await self._origin.folder(self._id)
             if folder and (pages := await self._well_begun(folder.pages(self._path))):
                 return pages, ""
-            async with self._container(source) as where:
-                return await filecalls.list_page(self._commands, where, self._path, token)
+            page = await self._page(source, token)
+            looks += page is None
+            if looks < _LOOKS_WHILE_PREPARING or page is not None:
+                return page
+            self._announce(_PREPARING)
+            return [], ""
 
         while True:
             found, token = await self._until_done(step)
@@ -107,6 +82,16 @@ class Reading:
                     yield page
             if not token:
                 return
+
+    async def _page(self, source: Source | Absence | None, token: str) -> tuple[Items, str] | None:
+        """Return items and where to go on; None when the job's folders are still being made."""
+        try:
+            async with self._container(source) as where:
+                return await filecalls.list_page(self._commands, where, self._path, token)
+        except NotFoundError:
+            if isinstance(source, Source) and source.is_preparing:
+                return None
+            raise
 
     async def follow(self, progress: Progress) -> bool:
         """Hand over a file to its end; return whether it exists. See `OutputFiles.stream`."""
@@ -125,8 +110,8 @@ class Reading:
             # With several nodes the last output of another may come after the sidecar of the
             # first is done; then a reader has the last word.
             is_last = source is None
-            self._is_found = code == filecalls.OK
-            if self._is_found and (is_last or self._origin.ends_alone):
+            progress.is_found = progress.is_found or code == filecalls.OK
+            if code == filecalls.OK and (is_last or self._origin.ends_alone):
                 return True
             if code != filecalls.MISSING:
                 filecalls.raise_for(code, complaint)
@@ -141,9 +126,12 @@ class Reading:
 
         late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._await_aloud, progress)
         try:
-            return await self._until_done(step, lambda: progress.offset, is_endless=True)
+            found = await self._until_done(step, lambda: progress.offset, is_endless=True)
         finally:
             late.cancel()
+        if lost := self._origin.shortfall(self._id):
+            raise UnavailableError(f'The end of "{self._path}" may be missing. {lost}')
+        return found
 
     async def read(self, offset: int, length: int | None, write: Callable[[bytes], object]) -> None:
         """Hand over a range of a file as it is now. See `OutputFiles.read`."""
@@ -247,7 +235,7 @@ class Reading:
         return True
 
     def _await_aloud(self, progress: Progress) -> None:
-        if self._origin.is_growing and not progress.offset and not self._is_found:
+        if self._origin.is_growing and not progress.is_found:
             self._announce(
                 f'The file "{self._path}" not found. Waiting for the job to generate it.'
             )

@@ -96,7 +96,7 @@ class VolumeFiles:
 
 
 class VolumeOrigin:
-    """Where the files of one volume are (`reading.Origin`): nobody is known to write them."""
+    """Where the files of one volume are (`origin.Origin`): nobody is known to write them."""
 
     is_growing, ends_alone = False, True
 
@@ -153,6 +153,10 @@ class VolumeOrigin:
     async def folder(self, directory_id: str) -> BlobFolder | None:  # noqa: ARG002 (the only one)
         """Return the folder in storage itself, if the caller may have it."""
         return await self.straight.folder(self._namespace, self._folder.place)
+
+    def shortfall(self, directory_id: str) -> str:  # noqa: ARG002 (the only one)
+        """Return nothing: whose files these are is not known."""
+        return ""
 
     async def forget(self, source: Source) -> None:
         """Give up a reader that no longer answers."""

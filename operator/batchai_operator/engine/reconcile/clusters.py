@@ -4,6 +4,8 @@ Called by the controller for each task of kind `cluster`; also for a cluster tha
 because jobs may wait for it. It starts nothing itself.
 """
 
+from collections.abc import Mapping
+
 from pydantic import ValidationError
 
 from batchai_operator.engine.ports import CLUSTERS, Clock, Object
@@ -11,6 +13,7 @@ from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.engine.reconcile.autostorage import AutoStorage
 from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.inbox import Enqueue, Task
+from batchai_operator.engine.reconcile.lookups import Lookups
 from batchai_operator.engine.reconcile.report import Reporter
 from batchai_operator.engine.reconcile.table import Key, name_of
 from batchai_operator.planner.clusters.cluster import plan_cluster
@@ -28,6 +31,7 @@ class ClusterReconciler:
         enqueue: has a task done soon.
         reporter: writes status and Events.
         auto_storage: makes shares and containers.
+        lookups: what is asked for when needed.
         settings: of the operator.
         clock: what time it is, for the planner.
     """
@@ -40,6 +44,7 @@ class ClusterReconciler:
         enqueue: Enqueue,
         reporter: Reporter,
         auto_storage: AutoStorage,
+        lookups: Lookups,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -48,6 +53,7 @@ class ClusterReconciler:
         self._enqueue = enqueue
         self._reporter = reporter
         self._auto_storage = auto_storage
+        self._lookups = lookups
         self._settings = settings
         self._clock = clock
 
@@ -71,6 +77,11 @@ class ClusterReconciler:
         if cluster is None or cluster["metadata"].get("deletionTimestamp"):
             self._auto_storage.forget(key)
             return None
+        setup = (cluster.get("spec") or {}).get("nodeSetup") or {}
+        annotations: Mapping[str, str] = {}
+        # The folder is written once, so the namespace matters only before that.
+        if setup.get("setupTask") and not (cluster.get("status") or {}).get("stdOutErrPathSuffix"):
+            annotations = await self._lookups.annotations(key[0])
         plan = plan_cluster(
             ClusterFacts(
                 cluster=cluster,
@@ -78,6 +89,7 @@ class ClusterReconciler:
                 settings=self._settings,
                 now=self._clock(),
                 auto_storage=self._storage_of(key, cluster),
+                namespace_annotations=annotations,
             )
         )
         await self._reporter.report(CLUSTERS, cluster, plan.status, plan.events)

@@ -124,12 +124,11 @@ class Controller:
         self._inbox = Inbox(self.cache, admissions, self.queue.add, cluster_of)
         reporter = Reporter(store, self._inbox)
         self._volumes = SharedVolumes(store, self._inbox.uses)
+        lookups = Lookups(store, settings.gpu_resource, clock, reads_nodes=not settings.namespace)
         self._jobs = JobReconciler(
             cache=self.cache,
             admissions=admissions,
-            lookups=Lookups(
-                store, settings.gpu_resource, clock, reads_nodes=not settings.namespace
-            ),
+            lookups=lookups,
             children=Children(store, self._inbox),
             volumes=self._volumes,
             reporter=reporter,
@@ -149,6 +148,7 @@ class Controller:
             enqueue=self.queue.add,
             reporter=reporter,
             auto_storage=self.auto_storage,
+            lookups=lookups,
             settings=settings,
             clock=clock,
         )

@@ -183,12 +183,12 @@ class Inbox:
             self._wake_users(server)
 
     def _wake_users(self, server: Object) -> None:
-        """Have the jobs without Pods looked at that name a file server, or whose cluster does."""
+        """Have the jobs looked at that name a file server, or whose cluster does."""
         for uid in self._servers.users(names_of(server)):
             job, cluster = self._cache.jobs.by_uid(uid), self._cache.clusters.by_uid(uid)
             jobs = self._cache.jobs.in_group(cluster_key(cluster)) if cluster else (job,)
             for each in jobs:
-                if each is not None and not self._cache.pods_of(each):
+                if each is not None:
                     self._enqueue(Task("job", *name_of(each)))
 
     def _deployment(self, deployment: Object) -> None:

@@ -23,7 +23,13 @@ from batchai_operator.engine.reconcile.report import Reporter
 from batchai_operator.engine.reconcile.serveruses import named_endpoints
 from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
 from batchai_operator.engine.reconcile.table import Key
-from batchai_operator.errors import ConflictError, ForbiddenError, NameTakenError, RejectedError
+from batchai_operator.errors import (
+    BatchAIError,
+    ConflictError,
+    ForbiddenError,
+    NameTakenError,
+    RejectedError,
+)
 from batchai_operator.planner.clusters.admission import nodes_of
 from batchai_operator.planner.facts import Admission, JobFacts, NodeCapacity, Refusal, SecretFacts
 from batchai_operator.planner.jobs.job import plan_job
@@ -165,7 +171,7 @@ class JobReconciler:
         """Make and delete children; return what the API server refused, if it did."""
         await self._children.delete_all(job["metadata"]["namespace"], plan.delete)
         if not plan.create:
-            return None
+            return await self._make_awaited(job, plan)
         cluster = cluster_of(job)
         taken = self._admissions.starting(job, cluster) if cluster else nullcontext()
         with taken:
@@ -175,12 +181,15 @@ class JobReconciler:
                     return ending
                 await self._children.create_all(job, plan.create)
             except (ForbiddenError, NameTakenError, RejectedError) as error:
-                return Refusal(
-                    definite=isinstance(error, RejectedError),
-                    message=str(error),
-                    is_name=isinstance(error, NameTakenError),
-                )
+                return _refusal(error)
         return None
+
+    async def _make_awaited(self, job: Object, plan: JobPlan) -> Refusal | None:
+        """Make the volumes that a job without nodes waits for; it takes no nodes for that."""
+        try:
+            return await self._make_volumes(job, plan)
+        except (ForbiddenError, NameTakenError, RejectedError) as error:
+            return _refusal(error)
 
     async def _make_volumes(self, job: Object, plan: JobPlan) -> Refusal | None:
         """Make what the job shares with others; return what has to end before that can be."""
@@ -201,3 +210,11 @@ class JobReconciler:
     def _lacks_pods(self, job: Object) -> bool:
         # Pods of an earlier run, which may take long to end, are no nodes of this one.
         return len(observe(self._cache.pods_of(job), attempt_of(job)).current) < nodes_of(job)
+
+
+def _refusal(error: BatchAIError) -> Refusal:
+    return Refusal(
+        definite=isinstance(error, RejectedError),
+        message=str(error),
+        is_name=isinstance(error, NameTakenError),
+    )

@@ -5,13 +5,14 @@ is left alone; bytes that an interrupted copy left are gone on from; what arrive
 what was sent before it gets its name, so that a half or wrong file is never seen as a whole one.
 
 Decisions where nobody has said anything: symbolic links of this machine are followed, other special
-files are left out; a tree's folders are made even when empty; a file that fails does not keep the
-others from being copied, a place that is away ends everything.
+files are left out; a tree's folders are made even when empty; a file or folder that fails does not
+keep the others from being copied, a place that is away ends everything.
 """
 
 import asyncio
 import posixpath
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
@@ -66,7 +67,7 @@ class Tally:
         copied: files that were copied.
         skipped: files that were there already.
         size: bytes of the copied files.
-        failures: by name of file.
+        failures: by name of file or folder.
     """
 
     copied: int = 0
@@ -122,12 +123,14 @@ async def upload(
     there = {entry.name: entry for entry in await _tree(place, destination, meter)}
     # A file brings the folders above it along.
     brought = {str(above) for local in files for above in PurePosixPath(local.name).parents}
+    tally = Tally()
     for name in [*folders, *([] if files else ["."])]:
-        if name not in brought and name not in there:
+        if name not in brought and not (name in there and there[name].is_directory):
             path = posixpath.join(destination, name)
-            await _again(meter, lambda path=path: place.make_folder(path))  # type: ignore[misc]
+            with _kept(tally, name):
+                await _again(meter, lambda path=path: place.make_folder(path))  # type: ignore[misc]
     tasks = [_sending(place, local, destination, there.get(local.name)) for local in files]
-    return await _run(tasks, meter, parallel)
+    return await _run(tasks, meter, parallel, tally)
 
 
 async def download(
@@ -148,17 +151,18 @@ async def download(
     """
     found = await _again(meter, lambda: place.tree(source))
     localfiles.make_folder(destination)
-    tasks = []
+    tasks, tally = [], Tally()
     for entry in found:
         is_it = entry.name == "."
         name = posixpath.basename(source) if is_it else entry.name
-        target = localfiles.below(destination, name)
-        if entry.is_directory:
-            localfiles.make_folder(target)
-        else:
-            path = source if is_it else posixpath.join(source, entry.name)
-            tasks.append(_fetching(place, path, name, target, entry))
-    return await _run(tasks, meter, parallel)
+        with _kept(tally, name):
+            target = localfiles.below(destination, name)
+            if entry.is_directory:
+                localfiles.make_folder(target)
+            else:
+                path = source if is_it else posixpath.join(source, entry.name)
+                tasks.append(_fetching(place, path, name, target, entry))
+    return await _run(tasks, meter, parallel, tally)
 
 
 async def _tree(place: Place, path: str, meter: Meter) -> Sequence[Entry]:
@@ -223,8 +227,18 @@ def _counting(pieces: Iterable[bytes], counted: _Counted) -> Iterable[bytes]:
         counted.add(len(piece))
 
 
-async def _run(tasks: Sequence[_Task], meter: Meter, parallel: int) -> Tally:
-    tally = Tally()
+@contextmanager
+def _kept(tally: Tally, name: str) -> Iterator[None]:
+    """Keep the error of one file or folder for the end; the place's being away is no such error."""
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except BatchAIError as error:
+        tally.failures[name] = error
+
+
+async def _run(tasks: Sequence[_Task], meter: Meter, parallel: int, tally: Tally) -> Tally:
     meter.begin(len(tasks), sum(task.size for task in tasks))
     waiting = iter(tasks)
     lost: list[UnavailableError] = []
@@ -234,11 +248,10 @@ async def _run(tasks: Sequence[_Task], meter: Meter, parallel: int) -> Tally:
             if lost:
                 return
             try:
-                await _one(task, meter, tally)
+                with _kept(tally, task.name):
+                    await _one(task, meter, tally)
             except UnavailableError as error:
                 lost.append(error)
-            except BatchAIError as error:
-                tally.failures[task.name] = error
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(parallel, len(tasks))):

@@ -9,9 +9,9 @@ Decisions where the spec is silent:
   maximum.
 - The order is priority, then creation, then name; no job overtakes the first one that waits (no
   backfill), so a large job is never starved by small ones, and nothing preempts a running job.
-- A job of which a quota or a policy forbids the Pods, or whose file server is not ready, stands
-  behind all others until that has changed, whatever its priority, because its turn does not make it
-  start.
+- A job of which a quota or a policy forbids the Pods or a Kubernetes node has refused one, whose
+  file server is not ready, or whose volume an earlier job has not let go, stands behind all others
+  until that has changed, whatever its priority, because its turn does not make it start.
 - A job that wants more nodes than the cluster may have, one that is suspended and one that is being
   terminated are not in the queue and block nobody.
 - The texts name neither free nodes nor positions, so that an end in a long queue does not cost a
@@ -26,7 +26,13 @@ from pydantic import ValidationError
 
 from batchai_operator.planner.facts import Admission, Object
 from batchai_operator.planner.naming import cluster_name
-from batchai_operator.planner.reasons import REFUSED, SERVER_MISSING, last_reason
+from batchai_operator.planner.reasons import (
+    NODE_REFUSED,
+    REFUSED,
+    SERVER_MISSING,
+    VOLUME_ENDING,
+    last_reason,
+)
 from batchai_operator.planner.specs import cluster_spec
 
 _PRIORITIES = {"high": 0, "normal": 1, "low": 2}
@@ -236,7 +242,7 @@ def nodes_of(job: Object) -> int:
 
 
 def _is_behind(job: Object) -> bool:
-    return last_reason(job) in {REFUSED, SERVER_MISSING}
+    return last_reason(job) in {REFUSED, SERVER_MISSING, VOLUME_ENDING, NODE_REFUSED}
 
 
 def _order(job: Object) -> tuple[Any, ...]:

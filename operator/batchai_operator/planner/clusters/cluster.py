@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.clusters.admission import nodes_held
+from batchai_operator.planner.clusters.setupfiles import setup_suffix
 from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts, Object
 from batchai_operator.planner.plan import ClusterPlan, Event
@@ -84,6 +85,9 @@ def plan_cluster(facts: ClusterFacts) -> ClusterPlan:
         "currentNodeCount": current,
         "nodeStateCounts": counts,
         "autoStorage": place,
+        "stdOutErrPathSuffix": setup_suffix(
+            cluster, spec, facts.settings, facts.namespace_annotations
+        ),
         "message": message,
     }
     plan = _plan(facts, status, conditions)

@@ -4,12 +4,11 @@ Called by the engine's straight.py, which reads blobs without a Pod. A folder th
 container, or on one that is mounted in a way this cannot follow, has no place here.
 """
 
-import json
 import posixpath
 from dataclasses import dataclass
 
 from batchai_operator.planner.pods.build import Build
-from batchai_operator.planner.volumes.mounting import Mount, Volumes
+from batchai_operator.planner.volumes.mounting import Mount
 from batchai_operator.settings import Settings
 
 _AZURE = "https://{account}.blob.core.windows.net"
@@ -43,24 +42,22 @@ def output_place(build: Build, directory_id: str) -> BlobPlace | None:
     """
     for output in (build.paths.stdouterr, *build.paths.outputs):
         if output.id == directory_id and output.mount is not None:
-            return folder_place(build.volumes, output.mount, output.path, build.settings)
+            return folder_place(output.mount, output.path, build.settings)
     return None
 
 
-def folder_place(volumes: Volumes, mount: Mount, path: str, settings: Settings) -> BlobPlace | None:
+def folder_place(mount: Mount, path: str, settings: Settings) -> BlobPlace | None:
     """Return where a folder of a mounted volume is, if blob storage has it.
 
     Args:
-        volumes: all that are mounted.
         mount: the volume.
         path: the folder, as the mount shows it.
         settings: for the endpoint of blob storage.
     """
     if mount.kind != "blob" or mount.secret is None or mount.account is None:
         return None
-    (entry,) = (entry for entry in volumes.entries if entry["name"] == mount.volume)
-    if "subdirectory" in json.dumps(entry):
-        return None  # The mount begins somewhere inside the container.
+    if not mount.is_whole:
+        return None
     inner = posixpath.relpath(path, mount.path)
     endpoint = mount.server or settings.blob_endpoint or _AZURE
     url = endpoint.replace("{account}", mount.account)

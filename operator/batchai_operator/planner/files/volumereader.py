@@ -62,7 +62,7 @@ class VolumeFolder:
     @property
     def place(self) -> BlobPlace | None:
         """Where blob storage has the folder, if it does."""
-        return folder_place(self.volumes, self.mount, self.path, self.settings)
+        return folder_place(self.mount, self.path, self.settings)
 
     def below(self, path: str) -> "VolumeFolder":
         """Return a folder below this one."""

@@ -27,15 +27,21 @@ from pydantic import ValidationError
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner.facts import JobFacts
-from batchai_operator.planner.jobs import failures, lifecycle
+from batchai_operator.planner.jobs import failures, lifecycle, rejections
 from batchai_operator.planner.jobs.ending import after_end
 from batchai_operator.planner.jobs.failures import Failure
 from batchai_operator.planner.jobs.observed import NodePod, Observed, attempt_of, observe
-from batchai_operator.planner.jobs.start import SCHEDULING, job_mounts_of, start, unwritten_claims
+from batchai_operator.planner.jobs.start import SCHEDULING, job_volumes_of, start, unwritten_claims
 from batchai_operator.planner.jobs.status import FINISHED, Report, build_status
-from batchai_operator.planner.jobs.waiting import find_obstacle, find_slow_start
+from batchai_operator.planner.jobs.waiting import find_lost_server, find_obstacle, find_slow_start
 from batchai_operator.planner.plan import DeletePod, Event, JobPlan
-from batchai_operator.planner.reasons import REFUSED, explain, last_reason
+from batchai_operator.planner.reasons import (
+    NODE_REFUSED,
+    REFUSED,
+    VOLUME_ENDING,
+    explain,
+    last_reason,
+)
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.times import parse
 
@@ -86,6 +92,8 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         if end is not None and not _was_stopped(end):
             return _end(facts, observed, end)
         return _terminate(facts, observed) if spec.terminate else _suspend(facts, observed)
+    if end is not None and _was_stopped(end) and rejections.refused_now(observed):
+        return _run_again(facts, observed, end)
     if end is not None:
         return _end(facts, observed, end)
     if facts.refusal is not None:
@@ -109,8 +117,8 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
 def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     """All Pods exist: tell what they wait for, or that they run."""
     status, now, pods = facts.job.get("status") or {}, facts.now, observed.current.values()
-    mounts = job_mounts_of(facts, spec)
-    obstacle = find_obstacle(pods, facts.mount_failures, mounts, status, now)
+    volumes = job_volumes_of(facts, spec)
+    obstacle = find_obstacle(pods, facts.mount_failures, volumes.mounts, status, now)
     if obstacle is not None and obstacle.failure is not None and obstacle.seconds_left == 0:
         return _end(facts, observed, lifecycle.End(obstacle.failure))
     attempt = attempt_of(facts.job)
@@ -121,6 +129,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         obstacle = replace(slow, seconds_left=None)
     elif slow is not None:
         waits.append(slow.seconds_left)
+    obstacle = obstacle or find_lost_server(volumes.awaited)
     if status.get("executionState") != "running" and not all(pod.is_scheduled for pod in pods):
         message = obstacle.message if obstacle else SCHEDULING
         reason = obstacle.reason if obstacle else "Scheduling"
@@ -182,6 +191,17 @@ def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
     return _answer(facts, replace(observed, current={}), report, plan)
 
 
+def _run_again(facts: JobFacts, observed: Observed, end: lifecycle.End) -> JobPlan:
+    """A Kubernetes node refused a Pod before it ran; give up this run, if another may be made."""
+    if not rejections.may_try_again(observed):
+        return _end(facts, observed, end)
+    message = rejections.describe(observed)
+    report = Report("queued", NODE_REFUSED, message, attempt_of(facts.job) + 1)
+    plan = JobPlan(delete=_deletions(observed.live), requeue_after=0)
+    answer = _answer(facts, replace(observed, current={}), report, plan)
+    return replace(answer, events=(*answer.events, Event("Warning", NODE_REFUSED, message)))
+
+
 def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
     attempt = attempt_of(facts.job)
     live = [pod for pod in observed.stale if pod.is_live]
@@ -208,7 +228,7 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
         return _end(facts, observed, lifecycle.End(failure))
     attempt = attempt_of(facts.job)
     if refusal.is_ending:
-        report = Report("queued", "VolumeEnding", f"Waiting: {refusal.message}.", attempt)
+        report = Report("queued", VOLUME_ENDING, f"Waiting: {refusal.message}.", attempt)
         return _answer(facts, observed, report, JobPlan(requeue_after=_ENDING_SECONDS))
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
     half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)

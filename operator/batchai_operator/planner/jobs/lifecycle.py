@@ -6,7 +6,7 @@ then what kubelet says about the containers; then what Kubernetes says about the
 Decisions where the spec is silent:
 - Infrastructure failures (a Pod evicted, preempted, deleted by somebody, lost with its node) end
   the job as JobNodeLost without an exit code; a rerun (spec 11, 10) will hook in where that code is
-  made.
+  made. Only a Pod that never ran is made again (rejections.py).
 - A job that exceeds maxWallClockTime ends as JobTimedOut with the launcher's code 124.
 - A job whose programs had to be ended because the volume of its logs took nothing for too long ends
   as LogsVolumeError without an exit code: no program decided.

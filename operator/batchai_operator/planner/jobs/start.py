@@ -6,7 +6,8 @@ auto-storage, free nodes, a VM size, a Secret) is waited for, and the status say
 Decisions where the spec is silent: a missing Secret is waited for 15 s, because people apply jobs
 and Secrets together, and then ends the job as the mount error that it would become; a VM size that
 nobody knows keeps the job waiting, because nodes of that size or a setting may still come. A job
-whose file server is not ready lets the others of its cluster go first (admission.py).
+whose file server is not ready, or whose volume an earlier job has not let go, lets the others of
+its cluster go first (admission.py) until that has changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner.facts import JobFacts, Object
+from batchai_operator.planner.jobs import rejections
 from batchai_operator.planner.jobs.failures import Failure
 from batchai_operator.planner.jobs.observed import Observed, attempt_of
 from batchai_operator.planner.jobs.secrets import check_secrets
@@ -34,12 +36,18 @@ from batchai_operator.planner.pods.build import (
 )
 from batchai_operator.planner.pods.children import meeting_children, node_pod
 from batchai_operator.planner.pods.sizes import node_share
-from batchai_operator.planner.reasons import SERVER_MISSING, explain, last_reason
+from batchai_operator.planner.reasons import (
+    NODE_REFUSED,
+    SERVER_MISSING,
+    VOLUME_ENDING,
+    explain,
+    last_reason,
+)
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.volumes import autostorage
 from batchai_operator.planner.volumes.claims import shared_claims
 from batchai_operator.planner.volumes.forms import Place
-from batchai_operator.planner.volumes.mounting import Mount, claims_of, plan_volumes
+from batchai_operator.planner.volumes.mounting import Volumes, claims_of, plan_volumes
 
 SECRET_PATIENCE_SECONDS = 15.0
 """How long a Secret may come later than the job."""
@@ -108,8 +116,11 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
         )
         return Start(_waiting(basic, "ClusterNotFound", text))
     if not facts.admission.admitted and not observed.current:
-        awaited = _still_awaited(facts, spec, cluster)
-        return _without_server(awaited, basic) if awaited else Start(basic)
+        return _not_its_turn(facts, spec, cluster, basic)
+    pause = 0.0 if observed.current else rejections.seconds_left(observed, facts.now)
+    if pause > 0:
+        text = rejections.describe(observed)
+        return Start(_waiting(basic, NODE_REFUSED, text), JobPlan(requeue_after=pause))
     share = node_share(spec, cluster.vm_size, facts.capacity, facts.settings)
     if share is None:
         text = (
@@ -136,24 +147,29 @@ def start(facts: JobFacts, spec: JobSpec, observed: Observed, missing: Sequence[
     return _with_secrets(facts, build, basic, missing)
 
 
-def job_mounts_of(facts: JobFacts, spec: JobSpec) -> tuple[Mount, ...]:
+def job_volumes_of(facts: JobFacts, spec: JobSpec) -> Volumes:
     """Return the volumes of a job whose Pods exist; as far as its cluster still tells."""
     root = paths.job_root(facts.job, spec)
     try:
-        return plan_volumes(spec, _cluster(facts), root, facts.settings, _place(facts)).mounts
+        return plan_volumes(spec, _cluster(facts), root, facts.settings, _place(facts))
     except (ValidationError, InvalidSpecError):
-        return ()
+        return Volumes((), (), ())
 
 
-def _still_awaited(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec) -> Mapping[str, str]:
-    """Return the file servers for which a job gave up its turn, while they are not ready.
+def _not_its_turn(facts: JobFacts, spec: JobSpec, cluster: ClusterSpec, basic: Report) -> Start:
+    """Say what a job waits for; what it gave up its turn for, as long as that is so.
 
-    By that reason it stands behind the others; without it, it would be first again at once.
+    By that reason it stands behind the others; without it, it would be first again at once. Whether
+    a volume has ended is known by making it anew.
     """
-    if not facts.admission.position or last_reason(facts.job) != SERVER_MISSING:
-        return {}
+    before = last_reason(facts.job)
+    if not facts.admission.position or before not in {SERVER_MISSING, VOLUME_ENDING}:
+        return Start(basic)
     root = paths.job_root(facts.job, spec)
-    return plan_volumes(spec, cluster, root, facts.settings, _place(facts)).awaited
+    volumes = plan_volumes(spec, cluster, root, facts.settings, _place(facts))
+    if before == VOLUME_ENDING:
+        return Start(basic, JobPlan(shared=volumes.shared))
+    return _without_server(volumes.awaited, basic) if volumes.awaited else Start(basic)
 
 
 def _without_server(awaited: Mapping[str, str], basic: Report) -> Start:
@@ -181,7 +197,7 @@ def unwritten_claims(facts: JobFacts) -> list[Object] | None:
     if not pods or (facts.job.get("status") or {}).get("volumeClaims"):
         return None
     try:
-        mounts = job_mounts_of(facts, job_spec(facts.job))
+        mounts = job_volumes_of(facts, job_spec(facts.job)).mounts
     except ValidationError:
         return None
     mounted = {name for pod in pods for name in shared_claims(pod)}

@@ -20,6 +20,7 @@ from batchai_operator.planner.facts import MountFailure, Object
 from batchai_operator.planner.jobs.failures import Failure, start_failure
 from batchai_operator.planner.jobs.mounts import judge_mounts
 from batchai_operator.planner.jobs.observed import NodePod
+from batchai_operator.planner.reasons import SERVER_GONE
 from batchai_operator.planner.times import parse
 from batchai_operator.planner.volumes.mounting import Mount
 
@@ -86,6 +87,22 @@ def find_obstacle(
         *(_scheduling(pod) for pod in waiting),
     ]
     return min((o for o in found if o is not None), key=_urgency, default=None)
+
+
+def find_lost_server(awaited: Mapping[str, str]) -> Obstacle | None:
+    """Return what to say of a job that runs while a file server that it mounts is not there.
+
+    Args:
+        awaited: file servers that are not there, by field.
+    """
+    if not awaited:
+        return None
+    where, server = next(iter(awaited.items()))
+    message = (
+        f"File server {server} of {where} is gone while the job runs. Unless its NFS server is "
+        "still there, programs that use it wait for ever: terminate the job."
+    )
+    return Obstacle(STORAGE_READY, SERVER_GONE, message)
 
 
 def find_slow_start(pods: Iterable[NodePod], now: datetime) -> Obstacle | None:

@@ -104,14 +104,18 @@ def segment(
     written = (job.get("status") or {}).get("jobOutputDirectoryPathSegment")
     if written:
         return str(written)
-    metadata = job["metadata"]
+    return (
+        f"{home(job, settings, namespace_annotations)}/workspaces/{spec.workspace}"
+        f"/experiments/{spec.experiment}/jobs/{job_name(job, spec)}/{job['metadata']['uid']}"
+    )
+
+
+def home(obj: Object, settings: Settings, namespace_annotations: Mapping[str, str]) -> str:
+    """Return subscription and resource group of a namespace's objects, with a slash between."""
     group = namespace_annotations.get(names.RESOURCE_GROUP_ANNOTATION, "")
     if not _RESOURCE_GROUP.fullmatch(group) or group in {".", ".."}:
-        group = metadata["namespace"]
-    return (
-        f"{settings.subscription_id}/{group}/workspaces/{spec.workspace}"
-        f"/experiments/{spec.experiment}/jobs/{job_name(job, spec)}/{metadata['uid']}"
-    )
+        group = obj["metadata"]["namespace"]
+    return f"{settings.subscription_id}/{group}"
 
 
 def job_paths(job: Object, spec: JobSpec, path_segment: str, mounts: Sequence[Mount]) -> Paths:

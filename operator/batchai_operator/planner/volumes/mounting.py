@@ -51,6 +51,7 @@ class Mount:
             empty for inline volumes and for claims of the namespace.
         sub_path: directory of the volume.
         read_only: mounted without the right to write.
+        is_whole: it begins where its container begins, not at a folder inside.
     """
 
     volume: str
@@ -65,6 +66,7 @@ class Mount:
     claim: str = ""
     sub_path: str | None = None
     read_only: bool = False
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def plan_volumes(
                 claim=made.name if made else place.claims.get(where, ""),
                 sub_path=own.sub_path if own else None,
                 read_only=own.read_only if own else False,
+                is_whole=not any(part.startswith("--subdirectory=") for part in source.options),
             )
         )
         if source.note:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from batchai_operator.engine.transfers.place import Entry
-from batchai_operator.errors import ConflictError, NotFoundError, UnavailableError
+from batchai_operator.errors import ConflictError, NotFoundError, RejectedError, UnavailableError
 
 
 class Folder:
@@ -92,7 +92,10 @@ class Folder:
 
     async def make_folder(self, path: str) -> None:
         self._look()
-        (self.root / path).mkdir(parents=True, exist_ok=True)
+        try:
+            (self.root / path).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RejectedError(f"{path}: {error.strerror}") from error
 
     def _look(self) -> None:
         if self.is_away:

@@ -173,10 +173,43 @@ async def test_patience_lasts_while_bytes_arrive(tree, place):
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x"])
-async def test_no_name_leads_out_of_the_folder(place, tmp_path, name):
-    place.strangers = [Entry(name, False, 1, 0)]
-    with pytest.raises(RejectedError, match="leads out"):
-        await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+@pytest.mark.parametrize("is_directory", [True, False])
+async def test_no_name_leads_out_of_the_folder(place, tmp_path, name, is_directory):
+    (place.root / "good").write_bytes(b"1")
+    place.strangers = [Entry(name, is_directory, 1, 0)]
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert "leads out" in str(done.failures[name])
+    assert content(tmp_path / "back") == {"good": b"1"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "place"]
+
+
+async def test_a_folder_that_cannot_be_made_here_fails_no_other(tree, place, tmp_path):
+    await upload(place, tree, "x", Silence(), parallel=1)
+    back = tmp_path / "back"
+    back.mkdir()
+    (back / "sub").write_bytes(b"a file of mine")
+    done = await download(place, "x", back, Silence(), parallel=2)
+    assert {name: type(error) for name, error in done.failures.items()} == dict.fromkeys(
+        ("sub", "sub/deep", "sub/deep/ä b", "sub/empty"), RejectedError
+    )
+    assert "back/sub: File exists" in str(done.failures["sub"])
+    assert (back / "sub").read_bytes() == b"a file of mine"
+    assert (back / "a.txt").read_bytes() == b"a"
+    assert (back / "hollow" / "inner").is_dir()
+
+
+async def test_a_folder_that_cannot_be_made_there_fails_no_other(tree, place):
+    (place.root / "x").mkdir()
+    (place.root / "x" / "hollow").write_bytes(b"a file")
+    done = await upload(place, tree, "x", Silence(), parallel=1)
+    assert list(done.failures) == ["hollow", "hollow/inner"]
+    assert done.copied == 3
+
+
+async def test_a_destination_that_is_no_folder_ends_the_copy(tree, place):
+    await upload(place, tree, "x", Silence(), parallel=1)
+    with pytest.raises(RejectedError, match=r"a\.txt: File exists"):
+        await download(place, "x", tree / "a.txt", Silence(), parallel=1)
 
 
 async def test_a_missing_source_is_told(tree, place, tmp_path):
