@@ -16,8 +16,8 @@ import click
 
 from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
-from batchai_operator.engine.blobports import OpenContainer
 from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.storageports import OpenContainer
 from batchai_operator.errors import BatchAIError, NotFoundError
 
 EXIT_ERROR, EXIT_NOT_FOUND = 1, 3
