@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchai_operator.model.kinds import KINDS, build_crd
+from batchai_operator.model.definitions import build_crd
+from batchai_operator.model.kinds import KINDS
 from batchai_operator.names import GROUP
 from support.api import Api, ApiError
 from support.crd_server import Server, own_definitions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from batchai_operator.engine.blobports import BlobCredential
+from batchai_operator.engine.storageports import BlobCredential
 from batchai_operator.storage.blobs import AzureContainer
 from support.api import Api
 from support.commandline import Batchai, in_scene

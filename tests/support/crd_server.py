@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from batchai_operator.model.kinds import KINDS, build_crd
+from batchai_operator.model.definitions import build_crd
+from batchai_operator.model.kinds import KINDS
 from support.api import Api, ApiError
 from support.crd_tables import minimal
 from support.waiting import wait_until

@@ -1,6 +1,5 @@
 """`batchai cluster …`: create, show, list, delete, resize, auto-scale."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,14 +9,16 @@ from batchai_operator.cli import options
 from batchai_operator.cli.account import chosen_account
 from batchai_operator.cli.documents.clusterfile import ClusterFlags, build_cluster
 from batchai_operator.cli.documents.completion import ExtraMounts
-from batchai_operator.cli.documents.jobfile import Document, read_document
+from batchai_operator.cli.documents.jobfile import NOTHING, read_document
 from batchai_operator.cli.documents.oldshape import cluster_view, id_segment
 from batchai_operator.cli.files.clusters import cluster_file_group
+from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.rendering import Column
-from batchai_operator.cli.session import Session, show, warn
+from batchai_operator.cli.session import Session, warn
 from batchai_operator.engine.commands import clusters as commands
-from batchai_operator.engine.commands.jobs import put_secrets
+from batchai_operator.engine.commands.jobs.objects import list_by_name
+from batchai_operator.engine.commands.jobs.secrets import put_secrets
 from batchai_operator.engine.ports import CLUSTERS, Cluster, Object
 from batchai_operator.names import CLUSTER_KIND
 
@@ -43,7 +44,29 @@ COLUMNS = (
     *(_count(state) for state in ("idle", "running", "preparing", "leaving", "unusable")),
 )
 
-_name = click.option("-n", "--name", required=True, metavar="NAME", help="Cluster.")
+
+async def _find(kube: Cluster, given: Given) -> Object:
+    return await commands.find_cluster(kube, namespace_of(kube, given), given["name"])
+
+
+async def _list(kube: Cluster, given: Given) -> list[Object]:
+    return await list_by_name(kube, CLUSTERS, namespace_of(kube, given))
+
+
+KIND = Kind(
+    CLUSTERS,
+    cluster_view,
+    COLUMNS,
+    naming=options.object_options("Cluster"),
+    listing=options.stack(options.group_option, options.ignored_workspace_option),
+    find=_find,
+    list=_list,
+    words={
+        "show": "Show a cluster.",
+        "list": "List clusters.",
+        "delete": "Delete a cluster. Its jobs stay.",
+    },
+)
 
 
 @click.group("cluster")
@@ -52,12 +75,13 @@ def cluster_group() -> None:
 
 
 cluster_group.add_command(cluster_file_group)
+manage(cluster_group, KIND)
 
 
 @cluster_group.command("create")
 @options.group_option
 @options.workspace_option
-@_name
+@options.name_option("Cluster")
 @click.option("-f", "--config-file", metavar="FILE", help="cluster.json; - for standard input.")
 @click.option("-s", "--vm-size", metavar="SIZE", help="Such as Standard_NC6.")
 @click.option(
@@ -85,10 +109,7 @@ cluster_group.add_command(cluster_file_group)
     help="Where its output goes, such as $AZ_BATCHAI_MOUNT_ROOT/afs.",
 )
 @click.option("--subnet", metavar="ID", help="Accepted for old scripts; without meaning here.")
-@click.option("-u", "--user-name", hidden=True)
-@click.option("-k", "--ssh-key", hidden=True)
-@click.option("-p", "--password", hidden=True)
-@click.option("--generate-ssh-keys", is_flag=True, hidden=True)
+@options.login_options
 @options.output_option
 @click.pass_obj
 def create(
@@ -124,11 +145,7 @@ def create(
     form: str,
 ) -> None:
     """Create a cluster from a file, from flags, or from both; flags win."""
-    for flag, value in (("-w", workspace), ("-n", name)):
-        if not re.match(options.NAME_PATTERN, value, re.ASCII):
-            raise click.BadParameter(
-                f"{value!r} is not a name: letters, digits, - and _, at most 64.", param_hint=flag
-            )
+    options.check_names(w=workspace, n=name)
     if user_name or ssh_key or password or generate_ssh_keys:
         warn("Nodes have no administrator's account here; access is by `kubectl exec`.")
     flags = ClusterFlags(
@@ -149,8 +166,7 @@ def create(
 
     async def work(kube: Cluster) -> Object:
         namespace = group or kube.default_namespace
-        empty = Document(properties={}, name=None, metadata={}, ignored=())
-        document = read_document(config_file, CLUSTER_KIND) if config_file else empty
+        document = read_document(config_file, CLUSTER_KIND) if config_file else NOTHING
         built = build_cluster(
             document,
             namespace=namespace,
@@ -178,89 +194,35 @@ def create(
             warn(f"No job can start yet: {told['message']}")
         return made
 
-    show(cluster_view(session.run(work)), form, COLUMNS)
-
-
-@cluster_group.command("show")
-@options.group_option
-@options.ignored_workspace_option
-@_name
-@options.output_option
-@click.pass_obj
-def show_cluster(session: Session, *, group: str | None, name: str, form: str) -> None:
-    """Show a cluster."""
-
-    async def work(kube: Cluster) -> Object:
-        return await commands.find_cluster(kube, group or kube.default_namespace, name)
-
-    show(cluster_view(session.run(work)), form, COLUMNS)
-
-
-@cluster_group.command("list")
-@options.group_option
-@options.ignored_workspace_option
-@options.output_option
-@click.pass_obj
-def list_clusters(session: Session, *, group: str | None, form: str) -> None:
-    """List clusters."""
-
-    async def work(kube: Cluster) -> list[Object]:
-        return await commands.list_clusters(kube, group or kube.default_namespace)
-
-    show([cluster_view(cluster) for cluster in session.run(work)], form, COLUMNS)
+    KIND.show(session.run(work), form)
 
 
 @cluster_group.command("resize")
-@options.group_option
-@options.ignored_workspace_option
-@_name
+@KIND.naming
 @click.option("-t", "--target", type=click.IntRange(min=0), required=True, help="Number of nodes.")
 @options.output_option
 @click.pass_obj
-def resize(session: Session, *, group: str | None, name: str, target: int, form: str) -> None:
+def resize(session: Session, /, *, target: int, form: str, **given: object) -> None:
     """Set the number of nodes; turns autoscale off."""
-    _scale(session, group, name, {"manual": {"targetNodeCount": target}}, form)
+    _scale(session, given, {"manual": {"targetNodeCount": target}}, form)
 
 
 @cluster_group.command("auto-scale")
-@options.group_option
-@options.ignored_workspace_option
-@_name
+@KIND.naming
 @click.option("--min", "minimum", type=click.IntRange(min=0), required=True, help="Fewest nodes.")
 @click.option("--max", "maximum", type=click.IntRange(min=0), required=True, help="Most nodes.")
 @options.output_option
 @click.pass_obj
 def auto_scale(
-    session: Session, *, group: str | None, name: str, minimum: int, maximum: int, form: str
+    session: Session, /, *, minimum: int, maximum: int, form: str, **given: object
 ) -> None:
     """Let the number of nodes follow the need."""
     scale = {"autoScale": {"minimumNodeCount": minimum, "maximumNodeCount": maximum}}
-    _scale(session, group, name, scale, form)
+    _scale(session, given, scale, form)
 
 
-@cluster_group.command("delete")
-@options.group_option
-@options.ignored_workspace_option
-@_name
-@options.no_wait_option
-@options.yes_option
-@click.pass_obj
-def delete(session: Session, *, group: str | None, name: str, no_wait: bool, yes: bool) -> None:
-    """Delete a cluster. Its jobs stay."""
-    options.confirm(yes=yes)
-
-    async def work(kube: Cluster) -> None:
-        cluster = await commands.find_cluster(kube, group or kube.default_namespace, name)
-        await commands.delete_cluster(kube, cluster, wait=not no_wait)
-
-    session.run(work)
-
-
-def _scale(
-    session: Session, group: str | None, name: str, scale: dict[str, Any], form: str
-) -> None:
+def _scale(session: Session, given: Given, scale: dict[str, Any], form: str) -> None:
     async def work(kube: Cluster) -> Object:
-        cluster = await commands.find_cluster(kube, group or kube.default_namespace, name)
-        return await commands.scale_cluster(kube, cluster, scale)
+        return await commands.scale_cluster(kube, await _find(kube, given), scale)
 
-    show(cluster_view(session.run(work)), form, COLUMNS)
+    KIND.show(session.run(work), form)

@@ -7,12 +7,14 @@ from typing import Any
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.documents.jobfile import Document, read_document
+from batchai_operator.cli.documents.jobfile import NOTHING, read_document
 from batchai_operator.cli.documents.oldshape import file_server_view
 from batchai_operator.cli.documents.serverfile import ServerFlags, build_file_server
+from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.rendering import Column
-from batchai_operator.cli.session import Session, show, warn
+from batchai_operator.cli.session import Session, warn
 from batchai_operator.engine.commands import fileservers as commands
+from batchai_operator.engine.commands.jobs.objects import list_by_name
 from batchai_operator.engine.ports import FILE_SERVERS, Cluster, Object
 from batchai_operator.names import FILE_SERVER_KIND
 
@@ -43,7 +45,31 @@ COLUMNS = (
     _mount("mountPoint"),
 )
 
-_name = click.option("-n", "--name", required=True, metavar="NAME", help="File server.")
+
+async def _find(kube: Cluster, given: Given) -> Object:
+    return await commands.find_file_server(kube, namespace_of(kube, given), given["name"])
+
+
+async def _list(kube: Cluster, given: Given) -> list[Object]:
+    return await list_by_name(kube, FILE_SERVERS, namespace_of(kube, given))
+
+
+KIND = Kind(
+    FILE_SERVERS,
+    file_server_view,
+    COLUMNS,
+    naming=options.object_options("File server"),
+    listing=options.stack(options.group_option, options.ignored_workspace_option),
+    find=_find,
+    list=_list,
+    words={
+        "show": "Show a file server.",
+        "list": "List file servers.",
+        "delete": "Delete a file server, and its files unless they are on a claim that you named."
+        "\n\nRefused while jobs use it that have not ended.",
+    },
+    check_deletable=commands.check_unused,
+)
 
 
 @click.group("file-server")
@@ -51,10 +77,13 @@ def file_server_group() -> None:
     """File servers: NFS servers that jobs mount."""
 
 
+manage(file_server_group, KIND)
+
+
 @file_server_group.command("create")
 @options.group_option
 @options.workspace_option
-@_name
+@options.name_option("File server")
 @click.option("-f", "--config-file", metavar="FILE", help="Properties; - for standard input.")
 @click.option("-s", "--vm-size", metavar="SIZE", help="Kept and shown; without meaning here.")
 @click.option("--disk-count", type=click.IntRange(min=1), help="Number of disks.")
@@ -76,10 +105,7 @@ def file_server_group() -> None:
 @click.option("--nfs-path", metavar="PATH", help="What it exports, such as /data.")
 @click.option("--claim", metavar="NAME", help="Claim to serve, instead of one that is made.")
 @click.option("--storage-class", metavar="NAME", help="StorageClass of the claim that is made.")
-@click.option("-u", "--user-name", hidden=True)
-@click.option("-k", "--ssh-key", hidden=True)
-@click.option("-p", "--password", hidden=True)
-@click.option("--generate-ssh-keys", is_flag=True, hidden=True)
+@options.login_options
 @options.no_wait_option
 @options.output_option
 @click.pass_obj
@@ -111,8 +137,7 @@ def create(
 
     async def work(kube: Cluster) -> Object:
         namespace = group or kube.default_namespace
-        empty = Document(properties={}, name=None, metadata={}, ignored=())
-        document = read_document(config_file, FILE_SERVER_KIND) if config_file else empty
+        document = read_document(config_file, FILE_SERVER_KIND) if config_file else NOTHING
         built = build_file_server(
             document, namespace=namespace, workspace=workspace, name=name, flags=flags
         )
@@ -122,55 +147,4 @@ def create(
         made = await kube.create(FILE_SERVERS, built.server, strict=True)
         return made if no_wait else await commands.wait_until_provisioned(kube, made)
 
-    show(file_server_view(session.run(work)), form, COLUMNS)
-
-
-@file_server_group.command("show")
-@options.group_option
-@options.ignored_workspace_option
-@_name
-@options.output_option
-@click.pass_obj
-def show_file_server(session: Session, *, group: str | None, name: str, form: str) -> None:
-    """Show a file server."""
-
-    async def work(kube: Cluster) -> Object:
-        return await commands.find_file_server(kube, group or kube.default_namespace, name)
-
-    show(file_server_view(session.run(work)), form, COLUMNS)
-
-
-@file_server_group.command("list")
-@options.group_option
-@options.ignored_workspace_option
-@options.output_option
-@click.pass_obj
-def list_file_servers(session: Session, *, group: str | None, form: str) -> None:
-    """List file servers."""
-
-    async def work(kube: Cluster) -> list[Object]:
-        return await commands.list_file_servers(kube, group or kube.default_namespace)
-
-    show([file_server_view(server) for server in session.run(work)], form, COLUMNS)
-
-
-@file_server_group.command("delete")
-@options.group_option
-@options.ignored_workspace_option
-@_name
-@options.no_wait_option
-@options.yes_option
-@click.pass_obj
-def delete(session: Session, *, group: str | None, name: str, no_wait: bool, yes: bool) -> None:
-    """Delete a file server, and its files unless they are on a claim that you named.
-
-    Refused while jobs use it that have not ended.
-    """
-    options.confirm(yes=yes)
-
-    async def work(kube: Cluster) -> None:
-        server = await commands.find_file_server(kube, group or kube.default_namespace, name)
-        await commands.check_unused(kube, server)
-        await commands.delete_file_server(kube, server, wait=not no_wait)
-
-    session.run(work)
+    KIND.show(session.run(work), form)

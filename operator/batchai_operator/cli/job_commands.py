@@ -1,6 +1,5 @@
 """`batchai job …`: create, show, list, wait, terminate, delete."""
 
-import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -17,13 +16,14 @@ from batchai_operator.cli.documents.jobfile import read_document
 from batchai_operator.cli.documents.oldshape import id_segment, job_view
 from batchai_operator.cli.documents.submission import Submission, build_submission
 from batchai_operator.cli.files.jobs import file_group
+from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.rendering import Column
-from batchai_operator.cli.session import Session, fail, say, show, warn
+from batchai_operator.cli.session import Session, fail, say, warn
 from batchai_operator.engine.commands import jobs as commands
 from batchai_operator.engine.commands.clusters import find_cluster
 from batchai_operator.engine.commands.jobs import JobKey
-from batchai_operator.engine.ports import Cluster, Object
+from batchai_operator.engine.ports import JOBS, Cluster, Object
 from batchai_operator.errors import BatchAIError
 from batchai_operator.names import JOB_KIND
 
@@ -49,12 +49,43 @@ COLUMNS = (
 )
 
 
+async def _find(kube: Cluster, given: Given) -> Object:
+    names = (given[name] for name in ("workspace", "experiment", "name"))
+    return await commands.find_job(kube, JobKey(namespace_of(kube, given), *names))
+
+
+async def _list(kube: Cluster, given: Given) -> list[Object]:
+    namespace = namespace_of(kube, given)
+    return await commands.list_jobs(kube, namespace, given["workspace"], given["experiment"])
+
+
+KIND = Kind(
+    JOBS,
+    job_view,
+    COLUMNS,
+    naming=options.job_options(),
+    listing=options.stack(
+        options.group_option,
+        click.option("-w", "--workspace", metavar="NAME", help="Only jobs of this workspace."),
+        click.option("-e", "--experiment", metavar="NAME", help="Only jobs of this experiment."),
+    ),
+    find=_find,
+    list=_list,
+    words={
+        "show": "Show a job: its settings, its state and, in message, errors and conditions, why.",
+        "list": "List jobs, oldest first.",
+        "delete": "Delete a job, stopping it when it runs. Its output files stay.",
+    },
+)
+
+
 @click.group("job")
 def job_group() -> None:
     """Jobs."""
 
 
 job_group.add_command(file_group)
+manage(job_group, KIND)
 
 
 @job_group.command("create")
@@ -95,7 +126,7 @@ def create(
 ) -> None:
     """Create a job. Keys and passwords in the file become Secrets; unknown members are dropped."""
     mounts = ExtraMounts(afs_name, afs_mount_path, bfs_name, bfs_mount_path, nfs, nfs_mount_path)
-    _check_names(workspace, experiment, name)
+    options.check_names(w=workspace, e=experiment, n=name)
 
     def prepare(namespace: str) -> Submission:
         submission = build_submission(
@@ -124,44 +155,11 @@ def create(
             warn("The job is stored, but no operator has accepted it yet. Is it running?")
         return job
 
-    show(job_view(session.run(work)), form, COLUMNS)
-
-
-@job_group.command("show")
-@options.job_options()
-@options.output_option
-@click.pass_obj
-def show_job(
-    session: Session, *, group: str | None, workspace: str, experiment: str, name: str, form: str
-) -> None:
-    """Show a job: its settings, its state and, in message, errors and conditions, why."""
-
-    async def work(kube: Cluster) -> Object:
-        return await commands.find_job(kube, _key(kube, group, workspace, experiment, name))
-
-    show(job_view(session.run(work)), form, COLUMNS)
-
-
-@job_group.command("list")
-@options.group_option
-@click.option("-w", "--workspace", metavar="NAME", help="Only jobs of this workspace.")
-@click.option("-e", "--experiment", metavar="NAME", help="Only jobs of this experiment.")
-@options.output_option
-@click.pass_obj
-def list_jobs(
-    session: Session, *, group: str | None, workspace: str | None, experiment: str | None, form: str
-) -> None:
-    """List jobs, oldest first."""
-
-    async def work(kube: Cluster) -> list[Object]:
-        namespace = group or kube.default_namespace
-        return await commands.list_jobs(kube, namespace, workspace, experiment)
-
-    show([job_view(job) for job in session.run(work)], form, COLUMNS)
+    KIND.show(session.run(work), form)
 
 
 @job_group.command("wait")
-@options.job_options()
+@KIND.naming
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
@@ -170,22 +168,14 @@ def list_jobs(
     help="Seconds between two looks.",
 )
 @click.pass_obj
-def wait(
-    session: Session,
-    *,
-    group: str | None,
-    workspace: str,
-    experiment: str,
-    name: str,
-    interval: float,
-) -> None:
+def wait(session: Session, /, *, interval: float, **given: object) -> None:
     """Wait for a job to end, and end with its exit code.
 
     A job that failed without an exit code, such as a terminated one, gives 255.
     """
 
     async def work(kube: Cluster) -> Object:
-        job = await commands.find_job(kube, _key(kube, group, workspace, experiment, name))
+        job = await _find(kube, given)
         say(f"Job submitted at {job['metadata']['creationTimestamp']}")
         return await commands.wait_for_end(kube, job, interval, _tell_state)
 
@@ -193,67 +183,21 @@ def wait(
 
 
 @job_group.command("terminate")
-@options.job_options()
+@KIND.naming
 @options.no_wait_option
 @options.yes_option
 @click.pass_obj
-def terminate(
-    session: Session,
-    *,
-    group: str | None,
-    workspace: str,
-    experiment: str,
-    name: str,
-    no_wait: bool,
-    yes: bool,
-) -> None:
+def terminate(session: Session, /, *, no_wait: bool, yes: bool, **given: object) -> None:
     """Terminate a job. Its output files stay."""
     options.confirm(yes=yes)
 
     async def work(kube: Cluster) -> None:
-        job = await commands.find_job(kube, _key(kube, group, workspace, experiment, name))
+        job = await _find(kube, given)
         job = await commands.terminate_job(kube, job)
         if not no_wait:
             await commands.wait_for_end(kube, job, 1, lambda _: None)
 
     session.run(work)
-
-
-@job_group.command("delete")
-@options.job_options()
-@options.no_wait_option
-@options.yes_option
-@click.pass_obj
-def delete(
-    session: Session,
-    *,
-    group: str | None,
-    workspace: str,
-    experiment: str,
-    name: str,
-    no_wait: bool,
-    yes: bool,
-) -> None:
-    """Delete a job, stopping it when it runs. Its output files stay."""
-    options.confirm(yes=yes)
-
-    async def work(kube: Cluster) -> None:
-        job = await commands.find_job(kube, _key(kube, group, workspace, experiment, name))
-        await commands.delete_job(kube, job, wait=not no_wait)
-
-    session.run(work)
-
-
-def _key(kube: Cluster, group: str | None, workspace: str, experiment: str, name: str) -> JobKey:
-    return JobKey(group or kube.default_namespace, workspace, experiment, name)
-
-
-def _check_names(workspace: str, experiment: str, name: str) -> None:
-    for flag, value in (("-w", workspace), ("-e", experiment), ("-n", name)):
-        if not re.match(options.NAME_PATTERN, value):
-            raise click.BadParameter(
-                f"{value!r} is not a name: letters, digits, - and _, at most 64.", param_hint=flag
-            )
 
 
 def _print_objects(prepare: Callable[[str], Submission], group: str | None) -> None:

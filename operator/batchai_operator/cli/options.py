@@ -3,6 +3,7 @@
 Called as decorators by the command modules; nothing is decided here but defaults.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,7 +19,9 @@ NAME_PATTERN = r"^[-\w]{1,64}$"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _stack(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def stack(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return several options as one decorator, in the order of the help."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -51,6 +54,13 @@ ignored_workspace_option = click.option(
     metavar="NAME",
     help="Accepted for old scripts; the name of a cluster is unique in its namespace.",
 )
+login_options = stack(
+    click.option("-u", "--user-name", hidden=True),
+    click.option("-k", "--ssh-key", hidden=True),
+    click.option("-p", "--password", hidden=True),
+    click.option("--generate-ssh-keys", is_flag=True, hidden=True),
+)
+"""Of an administrator's account, which nothing has here; for old scripts (spec 6.1)."""
 experiment_option = click.option(
     "-e",
     "--experiment",
@@ -59,7 +69,7 @@ experiment_option = click.option(
     metavar="NAME",
     help="Experiment.",
 )
-output_option = _stack(
+output_option = stack(
     click.option(
         "-o",
         "--output",
@@ -107,7 +117,7 @@ def job_options(name_flag: str = "-n") -> Callable[[Command], Command]:
         name_flag: `-n`, or `-j` for the file commands, as the old command line had it.
     """
     long = "--name" if name_flag == "-n" else "--job"
-    return _stack(
+    return stack(
         group_option,
         workspace_option,
         experiment_option,
@@ -115,7 +125,35 @@ def job_options(name_flag: str = "-n") -> Callable[[Command], Command]:
     )
 
 
-storage_options = _stack(
+def object_options(what: str) -> Callable[[Command], Command]:
+    """Options that name one cluster or file server.
+
+    Args:
+        what: the kind, for the help.
+    """
+    return stack(group_option, ignored_workspace_option, name_option(what))
+
+
+def name_option(what: str) -> Callable[[Command], Command]:
+    """Return the option with the name of a cluster or file server."""
+    return click.option("-n", "--name", required=True, metavar="NAME", help=f"{what}.")
+
+
+def check_names(**names: str) -> None:
+    """Refuse what is no name in Batch AI (spec 1.3).
+
+    Args:
+        names: by letter of the flag.
+    """
+    for letter, value in names.items():
+        if not re.match(NAME_PATTERN, value, re.ASCII):
+            raise click.BadParameter(
+                f"{value!r} is not a name: letters, digits, - and _, at most 64.",
+                param_hint=f"-{letter}",
+            )
+
+
+storage_options = stack(
     click.option(
         "--storage-account-name",
         metavar="NAME",

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
-from batchai_operator.engine.blobports import OpenContainer
 from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.storageports import OpenContainer
 from batchai_operator.errors import BatchAIError, InvalidSpecError, NotFoundError
 from batchai_operator.planner.reasons import explain
 

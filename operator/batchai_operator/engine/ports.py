@@ -241,26 +241,6 @@ class Cluster(ObjectStore, Commands, Protocol):
         ...
 
 
-class StorageAccount(Protocol):
-    """The storage account that was given to the operator for auto-storage."""
-
-    def credentials(self) -> tuple[str, str]:
-        """Return its name and key, as they are now.
-
-        Raises:
-            StorageError: none was given, or half of one.
-        """
-        ...
-
-    async def ensure(self, share: str, container: str) -> None:
-        """Make a share and a container unless they are there; never longer than a minute.
-
-        Raises:
-            StorageError: the account refuses or does not answer; what was made stays.
-        """
-        ...
-
-
 class RequestCounts(Protocol):
     """How many requests went to the API server, for the metrics and the budget test."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchai_operator.engine.reconcile.controller import Health
+from batchai_operator.engine.reconcile.health import Health
 
 _PREFIX = "batchai_operator_"
 

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from batchai_operator.engine.reconcile.controller import Health
+from batchai_operator.engine.reconcile.health import Health
 from batchai_operator.handlers import metrics
 
 STUCK_SECONDS = 600.0

@@ -22,7 +22,7 @@ from batchai_operator.engine.ports import (
     Object,
     Resource,
 )
-from batchai_operator.engine.reconcile.controller import (
+from batchai_operator.engine.reconcile.listing import (
     MOUNT_FAILURE_SELECTOR,
     POD_SELECTOR,
     SERVER_SELECTOR,

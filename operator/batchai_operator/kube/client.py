@@ -5,17 +5,10 @@ is one request (`list`: one per page; `record`: two when an Event repeats). It n
 work queue does, with a back-off per object.
 """
 
-import json
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Literal, Self
-from urllib.parse import quote, urlencode
-
-import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
 
 from batchai_operator import names
 from batchai_operator.engine.ports import EVENTS, ExecStream, Object, Resource
@@ -23,7 +16,7 @@ from batchai_operator.errors import ConflictError
 from batchai_operator.kube import events
 from batchai_operator.kube.access import Access
 from batchai_operator.kube.execution import Execution
-from batchai_operator.kube.failures import connection_errors, error_from
+from batchai_operator.kube.requests import Requests
 
 _PAGE = 100
 """Objects asked for at a time: a read Pod is 50 KB, and memory once used is seldom given back."""
@@ -41,9 +34,7 @@ class KubeClient:
 
     def __init__(self, access: Access, *, timeout: float = 15) -> None:
         self._access = access
-        self._api = ApiClient(access.configuration)
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5, timeout))
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._requests = Requests(access.configuration, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,7 +44,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()
+        await self._requests.api.close()
 
     @property
     def default_namespace(self) -> str:
@@ -63,11 +54,11 @@ class KubeClient:
     @property
     def requests(self) -> Mapping[tuple[str, str], int]:
         """Requests so far by (verb, plural or `plural/subresource`)."""
-        return self._counts
+        return self._requests.counts
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         """Return one object (see `ObjectStore`)."""
-        return await self._object("get", "GET", resource, namespace, name)
+        return await self._requests.send("get", "GET", resource, namespace, name)
 
     async def list(
         self,
@@ -92,7 +83,7 @@ class KubeClient:
         """Yield all objects, some at a time (see `ObjectStore`)."""
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
         while True:
-            page = await self._object("list", "GET", resource, namespace, query=query)
+            page = await self._requests.send("list", "GET", resource, namespace, query=query)
             # Items of a list carry neither; what reads them later wants to know what they are.
             head = {"apiVersion": resource.api_version, "kind": resource.kind}
             yield [head | item for item in page["items"]]
@@ -106,7 +97,7 @@ class KubeClient:
     ) -> Object:
         """Create an object and return what was stored (see `ObjectStore`)."""
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return await self._object(
+        return await self._requests.send(
             "create",
             "POST",
             resource,
@@ -126,7 +117,7 @@ class KubeClient:
         dry_run: bool = False,
     ) -> Object:
         """Merge into an object and return the result (see `ObjectStore`)."""
-        return await self._object(
+        return await self._requests.send(
             "patch",
             "PATCH",
             resource,
@@ -140,7 +131,7 @@ class KubeClient:
     async def apply(self, resource: Resource, body: Object) -> Object:
         """Apply server-side as `names.FIELD_MANAGER`, with force (see `ObjectStore`)."""
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return await self._object(
+        return await self._requests.send(
             "apply",
             "PATCH",
             resource,
@@ -157,7 +148,7 @@ class KubeClient:
         Raises:
             ConflictError: it has another resource version by now.
         """
-        return await self._object(
+        return await self._requests.send(
             "update",
             "PUT",
             resource,
@@ -173,7 +164,7 @@ class KubeClient:
         # The server takes everything else from what it has, so nothing else is sent (or needed:
         # the cache keeps only a part).
         identity = ("name", "namespace", "uid", "resourceVersion")
-        return await self._object(
+        return await self._requests.send(
             "update",
             "PUT",
             resource,
@@ -207,7 +198,9 @@ class KubeClient:
             options["gracePeriodSeconds"] = grace_seconds
         if propagation is not None:
             options["propagationPolicy"] = propagation
-        answer = await self._object("delete", "DELETE", resource, namespace, name, body=options)
+        answer = await self._requests.send(
+            "delete", "DELETE", resource, namespace, name, body=options
+        )
         # With a grace period or finalizers the answer is the object, otherwise a `Status` (or, for
         # some kinds, the object as it was).
         metadata = answer.get("metadata") or {}
@@ -237,64 +230,8 @@ class KubeClient:
         stdin: bool = False,
     ) -> AbstractAsyncContextManager[ExecStream]:
         """Run a command in a container (see `Commands`)."""
-        self._counts["exec", "pods/exec"] += 1
-        return Execution(self._api, namespace, pod, container, command, stdin=stdin)
-
-    async def _object(
-        self,
-        verb: str,
-        method: str,
-        resource: Resource,
-        namespace: str | None,
-        name: str | None = None,
-        *,
-        subresource: str = "",
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        content_type: str = "application/json",
-    ) -> Object:
-        """Make one request; the answer is a JSON object, whatever was asked."""
-        plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
-        self._counts[verb, plural] += 1
-        doing = f"{verb} {plural} {name or ''}".rstrip()
-        path = object_path(resource, namespace, name, subresource)
-        wanted = urlencode({key: value for key, value in (query or {}).items() if value})
-        configuration = self._api.configuration
-        headers = await authorization(configuration)
-        headers |= {"Accept": "application/json", "Content-Type": content_type}
-        headers["User-Agent"] = names.FIELD_MANAGER
-        with connection_errors(doing):
-            response = await self._api.rest_client.request(
-                method,
-                f"{configuration.host}{path}{'?' if wanted else ''}{wanted}",
-                headers=headers,
-                body=body,
-                _request_timeout=self._timeout,
-            )
-            content: bytes = await response.read()
-        if response.status >= 300:
-            raise error_from(response.status, content, response.headers, doing)
-        answer: Object = json.loads(content)
-        return answer
-
-
-def object_path(
-    resource: Resource, namespace: str | None, name: str | None, subresource: str = ""
-) -> str:
-    """Return the path of a collection or an object below the API server's address."""
-    group = "api" if "/" not in resource.api_version else "apis"
-    parts = [group, *resource.api_version.split("/")]
-    if namespace is not None and resource.namespaced:
-        parts += ["namespaces", namespace]
-    parts.append(resource.plural)
-    parts += [part for part in (name, subresource) if part]
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
-async def authorization(configuration: Configuration) -> dict[str, str]:
-    """Return the header with the bearer token, read again when its file has aged; may be empty."""
-    bearer = (await configuration.auth_settings()).get("BearerToken")
-    return {"Authorization": bearer["value"]} if bearer else {}
+        self._requests.counts["exec", "pods/exec"] += 1
+        return Execution(self._requests.api, namespace, pod, container, command, stdin=stdin)
 
 
 def _write_options(*, strict: bool, dry_run: bool) -> dict[str, str]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from batchai_operator.model.kinds import KINDS, Kind, build_crd
+from batchai_operator.model.definitions import build_crd
+from batchai_operator.model.kinds import KINDS, Kind
 from batchai_operator.model.reference import write_reference
 
 _NOTE = (

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.model.kinds import Kind, build_crd
+from batchai_operator.model.definitions import build_crd
+from batchai_operator.model.kinds import Kind
 from batchai_operator.names import API_VERSION
 
 _VALIDATIONS = "x-kubernetes-validations"

@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 from azure.storage.blob import generate_blob_sas
 from azure.storage.blob.aio import ContainerClient
 
-from batchai_operator.engine.blobports import BlobCredential, BlobEntry, ContainerGoneError
+from batchai_operator.engine.storageports import BlobCredential, BlobEntry, ContainerGoneError
 from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
 _PAGE = 1000

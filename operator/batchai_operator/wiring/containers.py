@@ -5,7 +5,7 @@ Called by `cli` through `wiring.open_container`. The library is loaded here and 
 
 from contextlib import AbstractAsyncContextManager
 
-from batchai_operator.engine.blobports import BlobContainer, BlobCredential
+from batchai_operator.engine.storageports import BlobContainer, BlobCredential
 
 
 def open_container(

@@ -11,7 +11,7 @@ from batchai_operator.cli.files.output import COLUMNS, listed
 from batchai_operator.cli.main import cli
 from batchai_operator.cli.rendering import render
 from batchai_operator.cli.session import Session
-from batchai_operator.engine.blobports import BlobEntry, ContainerGoneError
+from batchai_operator.engine.storageports import BlobEntry, ContainerGoneError
 from batchai_operator.errors import ForbiddenError, UnavailableError
 
 from .objects import cluster, job, pod

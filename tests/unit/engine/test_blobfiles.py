@@ -2,9 +2,9 @@
 
 import pytest
 
-from batchai_operator.engine.blobports import BlobEntry
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.progress import Progress
+from batchai_operator.engine.storageports import BlobEntry
 from batchai_operator.errors import NotFoundError, RejectedError
 
 TIME = "2026-11-24T04:00:00.000Z"

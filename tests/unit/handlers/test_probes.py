@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from batchai_operator.engine.reconcile.controller import Health
+from batchai_operator.engine.reconcile.health import Health
 from batchai_operator.engine.reconcile.queue import Counts
 from batchai_operator.handlers.metrics import render
 from batchai_operator.handlers.probes import (

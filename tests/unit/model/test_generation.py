@@ -10,8 +10,9 @@ import yaml
 from pydantic import ConfigDict
 
 from batchai_operator.model.base import Model
+from batchai_operator.model.definitions import build_crd
 from batchai_operator.model.generate import generated_files, main
-from batchai_operator.model.kinds import KINDS, Kind, build_crd
+from batchai_operator.model.kinds import KINDS, Kind
 from batchai_operator.model.rules import Rule
 from batchai_operator.model.schema import SchemaError, structural_schema
 

@@ -41,6 +41,10 @@ class Document:
     ignored: tuple[str, ...]
 
 
+NOTHING = Document(properties={}, name=None, metadata={}, ignored=())
+"""What a command says that is given flags alone."""
+
+
 def read_document(path: str, kind: str) -> Document:
     """Read a file, `-` meaning standard input.
 

@@ -10,13 +10,13 @@ from batchai_operator.cli import options
 from batchai_operator.cli.files.output import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.commands.clusters import find_cluster, read_cluster
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.files.straight import Straight
 from batchai_operator.engine.files.volumefiles import VolumeFiles, known_place
 from batchai_operator.engine.ports import Cluster
+from batchai_operator.engine.storageports import ContainerGoneError
 from batchai_operator.errors import NotFoundError
 from batchai_operator.planner.clusters.setupfiles import setup_folder
 from batchai_operator.planner.files.volumereader import volume_folder

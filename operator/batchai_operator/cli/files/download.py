@@ -19,8 +19,9 @@ from batchai_operator.engine.files.outputs import check_directory
 from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.ports import JOBS, Cluster, ObjectStore
-from batchai_operator.engine.transfers.copying import Tally, download
+from batchai_operator.engine.transfers.copying import download
 from batchai_operator.engine.transfers.sessions import SessionPlace
+from batchai_operator.engine.transfers.tasks import Tally
 from batchai_operator.errors import NotFoundError, UnavailableError
 from batchai_operator.names import STDOUTERR_ID
 from batchai_operator.settings import Settings

@@ -22,10 +22,11 @@ from batchai_operator.cli.session import Session, fail, say, show
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.engine.transfers.copying import Tally, download, upload
+from batchai_operator.engine.transfers.copying import download, upload
 from batchai_operator.engine.transfers.place import Entry
 from batchai_operator.engine.transfers.pods import TransferPods
 from batchai_operator.engine.transfers.sessions import SessionPlace
+from batchai_operator.engine.transfers.tasks import Tally
 from batchai_operator.errors import BatchAIError, InvalidSpecError
 from batchai_operator.planner.files.transfer import transfer_pod
 from batchai_operator.settings import Settings

@@ -1,13 +1,13 @@
-"""What users ask of clusters: create, find, list, scale, delete.
+"""What users ask of clusters: find, scale, wait for their storage.
 
 Called by the command line (and later other fronts), beside jobs.py.
 """
 
-import asyncio
 from typing import Any
 
 from pydantic import ValidationError
 
+from batchai_operator.engine.commands.jobs.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
@@ -15,9 +15,7 @@ from batchai_operator.planner.naming import cluster_object_name
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.volumes.autostorage import PREPARING, READY, with_auto_storage
 
-_GONE_SECONDS = 120.0
 _STORAGE_SECONDS = 20.0
-_POLL_SECONDS = 0.5
 
 
 async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
@@ -26,23 +24,14 @@ async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
     Raises:
         NotFoundError: there is none; in the service's words (spec 1.6).
     """
-    try:
-        found = await store.get(CLUSTERS, cluster_object_name(name), namespace)
-        if batch_ai_name(found) == name:
-            return found
-    except NotFoundError:
-        pass
-    # `kubectl apply` may have given the object any name, with `spec.name` in it.
-    for cluster in await store.list(CLUSTERS, namespace):
-        if batch_ai_name(cluster) == name:
-            return cluster
-    raise NotFoundError(f"ClusterNotFound: The specified cluster {name} is not found.")
 
+    def is_meant(cluster: Object) -> bool:
+        return batch_ai_name(cluster) == name
 
-async def list_clusters(store: ObjectStore, namespace: str) -> list[Object]:
-    """List the clusters of a namespace by name."""
-    found = await store.list(CLUSTERS, namespace)
-    return sorted(found, key=lambda cluster: str(cluster["metadata"]["name"]))
+    found = await find(store, CLUSTERS, namespace, cluster_object_name(name), is_meant)
+    if found is None:
+        raise NotFoundError(f"ClusterNotFound: The specified cluster {name} is not found.")
+    return found
 
 
 async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
@@ -87,14 +76,12 @@ async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
     Returns:
         The cluster as it is then; its condition says whether storage is there.
     """
-    metadata = cluster["metadata"]
-    for _ in range(int(_STORAGE_SECONDS / _POLL_SECONDS)):
+
+    def is_told(cluster: Object) -> bool:
         told = storage_condition(cluster)
-        if told is not None and told.get("reason") != PREPARING.reason:
-            break
-        await asyncio.sleep(_POLL_SECONDS)
-        cluster = await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
-    return cluster
+        return told is not None and told.get("reason") != PREPARING.reason
+
+    return await look_until(store, CLUSTERS, cluster, is_told, _STORAGE_SECONDS)
 
 
 def storage_condition(cluster: Object) -> Object | None:
@@ -116,21 +103,3 @@ async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, An
     metadata = cluster["metadata"]
     change = {"spec": {"scaleSettings": settings}}
     return await store.patch(CLUSTERS, metadata["name"], metadata["namespace"], change, strict=True)
-
-
-async def delete_cluster(store: ObjectStore, cluster: Object, *, wait: bool) -> None:
-    """Delete a cluster; its jobs stay as objects (spec 7.3).
-
-    Args:
-        store: the API server.
-        cluster: the BatchAICluster.
-        wait: return only when the object is gone.
-    """
-    metadata = cluster["metadata"]
-    try:
-        await store.delete(CLUSTERS, metadata["name"], metadata["namespace"], uid=metadata["uid"])
-        for _ in range(int(_GONE_SECONDS / _POLL_SECONDS) if wait else 0):
-            await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
-            await asyncio.sleep(_POLL_SECONDS)
-    except NotFoundError:
-        return

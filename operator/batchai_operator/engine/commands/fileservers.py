@@ -1,18 +1,15 @@
-"""What users ask of file servers: create, find, list, delete.
+"""What users ask of file servers: find, wait for one, whether one is used.
 
 Called by the command line, beside clusters.py.
 """
 
-import asyncio
-
+from batchai_operator.engine.commands.jobs.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, FILE_SERVERS, JOBS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.engine.reconcile.serveruses import ServerUses, names_of
-from batchai_operator.errors import ConflictError, NotFoundError, RejectedError, UnavailableError
+from batchai_operator.errors import ConflictError, NotFoundError, UnavailableError
 
 _READY_SECONDS = 600.0
-_GONE_SECONDS = 120.0
-_POLL_SECONDS = 0.5
 _MOST_NAMED = 5
 
 
@@ -22,21 +19,14 @@ async def find_file_server(store: ObjectStore, namespace: str, name: str) -> Obj
     Raises:
         NotFoundError: there is none; in the service's words (spec 1.6).
     """
-    try:
-        return await store.get(FILE_SERVERS, name, namespace)
-    except (NotFoundError, RejectedError) as error:
-        for server in await store.list(FILE_SERVERS, namespace):
-            if (server.get("spec") or {}).get("name") == name:
-                return server
-        raise NotFoundError(
-            f"FileServerNotFound: The specified file server {name} is not found."
-        ) from error
 
+    def is_meant(server: Object) -> bool:
+        return name in {server["metadata"]["name"], (server.get("spec") or {}).get("name")}
 
-async def list_file_servers(store: ObjectStore, namespace: str) -> list[Object]:
-    """List the file servers of a namespace by name."""
-    found = await store.list(FILE_SERVERS, namespace)
-    return sorted(found, key=lambda server: str(server["metadata"]["name"]))
+    found = await find(store, FILE_SERVERS, namespace, name, is_meant)
+    if found is None:
+        raise NotFoundError(f"FileServerNotFound: The specified file server {name} is not found.")
+    return found
 
 
 async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
@@ -59,16 +49,17 @@ async def wait_until_provisioned(store: ObjectStore, server: Object) -> Object:
         UnavailableError: it takes too long; the message says what it waits for.
         NotFoundError: it was deleted meanwhile.
     """
-    metadata = server["metadata"]
-    for _ in range(int(_READY_SECONDS / _POLL_SECONDS)):
-        server = await store.get(FILE_SERVERS, metadata["name"], metadata["namespace"])
-        if (server.get("status") or {}).get("provisioningState") in {"succeeded", "failed"}:
-            return server
-        await asyncio.sleep(_POLL_SECONDS)
+
+    def is_provisioned(server: Object) -> bool:
+        state = (server.get("status") or {}).get("provisioningState")
+        return state in {"succeeded", "failed"}
+
+    server = await look_until(store, FILE_SERVERS, server, is_provisioned, _READY_SECONDS)
+    if is_provisioned(server):
+        return server
+    name = server["metadata"]["name"]
     told = (server.get("status") or {}).get("message") or "no operator has looked at it."
-    raise UnavailableError(
-        f"File server {metadata['name']} is not ready after {_READY_SECONDS:.0f} s: {told}"
-    )
+    raise UnavailableError(f"File server {name} is not ready after {_READY_SECONDS:.0f} s: {told}")
 
 
 async def check_unused(store: ObjectStore, server: Object) -> None:
@@ -98,25 +89,6 @@ async def check_unused(store: ObjectStore, server: Object) -> None:
             f"File server {server['metadata']['name']} is used by jobs "
             f"{', '.join(sorted(using)[:_MOST_NAMED])}{more}; terminate or delete them first."
         )
-
-
-async def delete_file_server(store: ObjectStore, server: Object, *, wait: bool) -> None:
-    """Delete a file server, and the claim that was made for it.
-
-    Args:
-        store: the API server.
-        server: the BatchAIFileServer.
-        wait: return only when the object is gone.
-    """
-    metadata = server["metadata"]
-    name, namespace = metadata["name"], metadata["namespace"]
-    try:
-        await store.delete(FILE_SERVERS, name, namespace, uid=metadata["uid"])
-        for _ in range(int(_GONE_SECONDS / _POLL_SECONDS) if wait else 0):
-            await store.get(FILE_SERVERS, name, namespace)
-            await asyncio.sleep(_POLL_SECONDS)
-    except NotFoundError:
-        return
 
 
 def _called(cluster: Object) -> str:

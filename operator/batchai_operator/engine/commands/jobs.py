@@ -1,19 +1,24 @@
-"""What users ask for: create, find, list, wait, terminate, delete jobs.
+"""What users ask of jobs: create, find, list, wait, terminate.
 
 Called by the command line (and later other fronts). Every command is a request that `kubectl` could
 have made; nothing here decides what a job does.
 """
 
 import asyncio
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.engine.ports import JOBS, SECRETS, Object, ObjectStore
+from batchai_operator.engine.commands.jobs.objects import find, look_until
+from batchai_operator.engine.commands.jobs.secrets import (
+    NewSecret,
+    own_secret,
+    put_secret,
+    take_back,
+)
+from batchai_operator.engine.ports import JOBS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import (
-    BatchAIError,
     ConflictError,
     ForbiddenError,
     NotFoundError,
@@ -23,8 +28,6 @@ from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
 from batchai_operator.planner.naming import object_name
 
 _ACCEPT_SECONDS = 5.0
-_GONE_SECONDS = 120.0
-_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,25 +40,6 @@ class JobKey:
     name: str
 
 
-@dataclass(frozen=True)
-class NewSecret:
-    """A Secret that a new job needs.
-
-    Attributes:
-        name: name of the Secret.
-        data: plain values by key.
-        type: Secret type.
-        shared: belongs to the namespace and outlives the job.
-        given: may replace what an existing Secret of that name holds.
-    """
-
-    name: str
-    data: Mapping[str, str] = field(repr=False)
-    type: str = "Opaque"
-    shared: bool = False
-    given: bool = False
-
-
 async def find_job(store: ObjectStore, key: JobKey) -> Object:
     """Find a job by its Batch AI names, whatever its object is called.
 
@@ -63,17 +47,10 @@ async def find_job(store: ObjectStore, key: JobKey) -> Object:
         NotFoundError: there is none; in the service's words (spec 1.6).
     """
     expected = object_name(key.workspace, key.experiment, key.name)
-    try:
-        job = await store.get(JOBS, expected, key.namespace)
-        if _key_of(job) == key:
-            return job
-    except NotFoundError:
-        pass
-    # `kubectl apply` may have given the object any name, with `spec.workspace` beside it.
-    for job in await store.list(JOBS, key.namespace):
-        if _key_of(job) == key:
-            return job
-    raise NotFoundError(f"The specified job {key.name} is not found.")
+    found = await find(store, JOBS, key.namespace, expected, lambda job: _key_of(job) == key)
+    if found is None:
+        raise NotFoundError(f"The specified job {key.name} is not found.")
+    return found
 
 
 async def list_jobs(
@@ -130,29 +107,18 @@ async def create_job(
     made: list[NewSecret] = []
     try:
         for secret in secrets:
-            if await _put_secret(store, key.namespace, secret, warn):
+            if await put_secret(store, key.namespace, secret, warn):
                 made.append(secret)  # noqa: PERF401 - known at once, should a later one fail
         created = await store.create(JOBS, job, strict=True)
     except (ConflictError, ForbiddenError, RejectedError):
         # Only a clear no: after a timeout the job may exist, and needs its Secrets.
         for secret in made:
-            await _take_back(store, key.namespace, secret, warn)
+            await take_back(store, key.namespace, secret, warn)
         raise
     for secret in made:
         if not secret.shared:
-            await _own_secret(store, created, secret.name)
+            await own_secret(store, created, secret.name)
     return await _until_accepted(store, created)
-
-
-async def put_secrets(
-    store: ObjectStore, namespace: str, secrets: Sequence[NewSecret], warn: Callable[[str], None]
-) -> list[NewSecret]:
-    """Make Secrets say what they should, and return those that are new.
-
-    Raises:
-        ConflictError: one exists with another content that may not be replaced.
-    """
-    return [secret for secret in secrets if await _put_secret(store, namespace, secret, warn)]
 
 
 async def terminate_job(store: ObjectStore, job: Object) -> Object:
@@ -162,26 +128,6 @@ async def terminate_job(store: ObjectStore, job: Object) -> Object:
     metadata = job["metadata"]
     change = {"spec": {"terminate": True}}
     return await store.patch(JOBS, metadata["name"], metadata["namespace"], change)
-
-
-async def delete_job(store: ObjectStore, job: Object, *, wait: bool) -> None:
-    """Delete a job; its output files stay (spec 7.3).
-
-    Args:
-        store: the API server.
-        job: the BatchAIJob.
-        wait: return only when the object is gone.
-    """
-    metadata = job["metadata"]
-    try:
-        await store.delete(JOBS, metadata["name"], metadata["namespace"], uid=metadata["uid"])
-        for _ in range(int(_GONE_SECONDS / _POLL_SECONDS) if wait else 0):
-            now = await store.get(JOBS, metadata["name"], metadata["namespace"])
-            if now["metadata"]["uid"] != metadata["uid"]:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
-    except NotFoundError:
-        return
 
 
 async def wait_for_end(
@@ -224,72 +170,12 @@ def _key_of(job: Mapping[str, Any]) -> JobKey:
     )
 
 
-async def _put_secret(
-    store: ObjectStore, namespace: str, secret: NewSecret, warn: Callable[[str], None]
-) -> bool:
-    """Make a Secret say what it should; tell whether it is new."""
-    body = {
-        "metadata": {"name": secret.name, "namespace": namespace},
-        "type": secret.type,
-        "stringData": dict(secret.data),
-    }
-    try:
-        await store.create(SECRETS, body)
-    except ConflictError:
-        existing = await store.get(SECRETS, secret.name, namespace)
-        if _holds(existing, secret):
-            return False
-        if not secret.given:
-            raise ConflictError(
-                f"Secret {secret.name} exists and holds something else than the file. Remove the "
-                f"value from the file to use the Secret, or delete the Secret."
-            ) from None
-        await store.patch(SECRETS, secret.name, namespace, {"stringData": dict(secret.data)})
-        warn(f"Secret {secret.name} held another key and was changed to the one given.")
-        return False
-    return True
-
-
-async def _take_back(
-    store: ObjectStore, namespace: str, secret: NewSecret, warn: Callable[[str], None]
-) -> None:
-    """Remove a Secret of a job that was refused; the user must hear of the refusal all the same."""
-    try:
-        await store.delete(SECRETS, secret.name, namespace)
-    except NotFoundError:
-        pass
-    except BatchAIError as error:
-        warn(f"Secret {secret.name} was made for the job and could not be removed: {error}")
-
-
-def _holds(existing: Mapping[str, Any], secret: NewSecret) -> bool:
-    held = existing.get("data") or {}
-    return all(
-        held.get(name) == base64.b64encode(value.encode()).decode()
-        for name, value in secret.data.items()
-    )
-
-
-async def _own_secret(store: ObjectStore, job: Object, secret: str) -> None:
-    """Let a Secret of the job alone go when the job goes."""
-    metadata = job["metadata"]
-    owner = {
-        "apiVersion": JOBS.api_version,
-        "kind": JOBS.kind,
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-    }
-    await store.patch(
-        SECRETS, secret, metadata["namespace"], {"metadata": {"ownerReferences": [owner]}}
-    )
-
-
 async def _until_accepted(store: ObjectStore, job: Object) -> Object:
     """Wait for the operator's first word, which holds the output path."""
-    metadata = job["metadata"]
-    for _ in range(int(_ACCEPT_SECONDS / _POLL_SECONDS)):
-        if (job.get("status") or {}).get("executionState"):
-            break
-        await asyncio.sleep(_POLL_SECONDS)
-        job = await store.get(JOBS, metadata["name"], metadata["namespace"])
-    return job
+    return await look_until(
+        store,
+        JOBS,
+        job,
+        lambda job: bool((job.get("status") or {}).get("executionState")),
+        _ACCEPT_SECONDS,
+    )

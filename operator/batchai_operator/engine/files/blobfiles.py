@@ -8,8 +8,8 @@ folder twice (spec 2.12); here it is shown once, as a mount shows it.
 from collections.abc import AsyncIterator
 from typing import Any
 
-from batchai_operator.engine.blobports import BlobContainer, BlobEntry
 from batchai_operator.engine.files.progress import SAMPLE, Progress, sample_sum
+from batchai_operator.engine.storageports import BlobContainer, BlobEntry
 from batchai_operator.errors import NotFoundError, RejectedError
 
 

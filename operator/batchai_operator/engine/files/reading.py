@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from batchai_operator.engine.blobports import ContainerGoneError
 from batchai_operator.engine.files import filecalls
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.filecalls import Folder, LostError, SilenceError
@@ -19,6 +18,7 @@ from batchai_operator.engine.files.patience import Patience
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.files.readers import Absence
 from batchai_operator.engine.ports import Commands
+from batchai_operator.engine.storageports import ContainerGoneError
 from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
 LATE_SECONDS = 1.0

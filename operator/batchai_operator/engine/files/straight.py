@@ -8,9 +8,9 @@ import base64
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from batchai_operator.engine.blobports import BlobCredential, OpenContainer
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.ports import SECRETS, ObjectStore
+from batchai_operator.engine.storageports import BlobCredential, OpenContainer
 from batchai_operator.errors import ForbiddenError, NotFoundError
 from batchai_operator.planner.files.blobplaces import BlobPlace
 

@@ -9,10 +9,11 @@ so a restart writes nothing.
 import base64
 from collections.abc import Callable
 
-from batchai_operator.engine.ports import CLAIMS, SECRETS, Object, ObjectStore, StorageAccount
+from batchai_operator.engine.ports import CLAIMS, SECRETS, Object, ObjectStore
 from batchai_operator.engine.reconcile.cache import Cache
 from batchai_operator.engine.reconcile.queue import WorkQueue
 from batchai_operator.engine.reconcile.table import Key, name_of
+from batchai_operator.engine.storageports import StorageAccount
 from batchai_operator.errors import (
     ForbiddenError,
     NotFoundError,

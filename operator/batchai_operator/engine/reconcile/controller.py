@@ -9,23 +9,13 @@ tells of no deletions.
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
-from batchai_operator import names
 from batchai_operator.engine.ports import (
-    CLUSTERS,
-    DEPLOYMENTS,
-    EVENTS,
-    FILE_SERVERS,
-    JOBS,
-    PODS,
     Clock,
     Object,
     ObjectStore,
     Resource,
-    StorageAccount,
 )
 from batchai_operator.engine.reconcile.admissions import Admissions
 from batchai_operator.engine.reconcile.apply import Children
@@ -33,29 +23,21 @@ from batchai_operator.engine.reconcile.autostorage import WORKERS, AutoStorage
 from batchai_operator.engine.reconcile.cache import Cache, cluster_key
 from batchai_operator.engine.reconcile.clusters import ClusterReconciler
 from batchai_operator.engine.reconcile.fileservers import FileServerReconciler
+from batchai_operator.engine.reconcile.health import Health
 from batchai_operator.engine.reconcile.inbox import Inbox, Task
 from batchai_operator.engine.reconcile.jobs import JobReconciler
 from batchai_operator.engine.reconcile.keys import cluster_of, is_finished
+from batchai_operator.engine.reconcile.listing import kinds_of, list_all
 from batchai_operator.engine.reconcile.lookups import Lookups
-from batchai_operator.engine.reconcile.queue import Counts, WorkQueue
+from batchai_operator.engine.reconcile.queue import WorkQueue
 from batchai_operator.engine.reconcile.report import Reporter
 from batchai_operator.engine.reconcile.sharedvolumes import SharedVolumes
-from batchai_operator.engine.reconcile.table import Table, name_of
+from batchai_operator.engine.reconcile.table import name_of
+from batchai_operator.engine.storageports import StorageAccount
 from batchai_operator.errors import BatchAIError
 from batchai_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-POD_SELECTOR = f"{names.MANAGED_BY_LABEL}={names.FIELD_MANAGER},{names.COMPONENT_LABEL}=node"
-"""Label selector of the Pods we make; the server filters, so other Pods cost us nothing."""
-
-SERVER_SELECTOR = (
-    f"{names.MANAGED_BY_LABEL}={names.FIELD_MANAGER},{names.COMPONENT_LABEL}=fileserver"
-)
-"""Label selector of the Deployments that run file servers."""
-
-MOUNT_FAILURE_SELECTOR = "involvedObject.kind=Pod,reason=FailedMount"
-"""Field selector of the Events by which the kubelet tells of mount errors (design 5)."""
 
 FIRST_RESYNC_SECONDS = 20.0
 """Pause between the first lists and the second: it covers what was deleted between our lists and
@@ -66,35 +48,6 @@ LOST_PLACE_SECONDS = 2.0
 
 LIST_AGAIN_SECONDS = 5.0
 """Pause before lists that failed are tried again."""
-
-
-@dataclass
-class Health:
-    """What the probes and metrics tell; every figure is taken at the moment it is asked for.
-
-    Attributes:
-        synced: every kind has been listed since the start.
-        resync_age: seconds since all kinds were listed last, None before the first time.
-        event_age: seconds since a watch delivered anything, None before the first time.
-        echo_age: seconds for which a write of ours has not come back through a watch.
-        queue_depth: tasks that wait for a worker.
-        queue_oldest: seconds for which the oldest task has been waiting or worked on.
-        retrying: tasks whose last try failed.
-        delayed: tasks that are to be looked at later.
-        counts: of the queue since the start.
-        known: objects in the cache by plural.
-    """
-
-    synced: bool
-    resync_age: float | None
-    event_age: float | None
-    echo_age: float
-    queue_depth: int
-    queue_oldest: float
-    retrying: int
-    delayed: int
-    counts: Counts
-    known: dict[str, int]
 
 
 class Controller:
@@ -187,23 +140,7 @@ class Controller:
         Raises:
             BatchAIError: a list failed; what was listed before it is kept.
         """
-        # Jobs before Pods before Events: each kind is told apart by the one before.
-        for resource, table, labels, fields in self._kinds():
-            before = table.uids()
-            present = set()
-            async for page in self._store.pages(
-                resource, self._namespace, labels=labels, fields=fields
-            ):
-                for obj in page:
-                    present.add(obj["metadata"]["uid"])
-                    self._inbox.observe(resource, obj)
-            # Only what was known before the list was asked for can be missing from it.
-            for uid in before - present:
-                lost = table.by_uid(uid)
-                if lost is not None:
-                    self._inbox.gone(resource, lost)
-                    # Its deletion was missed, so no event of our last write will come either.
-                    self._inbox.echo.heard(lost, gone=True)
+        await list_all(self._store, self._namespace, self.cache, self._inbox)
         await self._sync_volumes()
         self._synced_at = asyncio.get_running_loop().time()
         for job in self.cache.jobs:
@@ -264,7 +201,7 @@ class Controller:
             retrying=self.queue.retrying,
             delayed=self.queue.delayed,
             counts=self.queue.counts,
-            known={resource.plural: len(table) for resource, table, _, _ in self._kinds()},
+            known={resource.plural: len(table) for resource, table, _, _ in kinds_of(self.cache)},
         )
 
     async def _work(self, task: Task) -> float | None:
@@ -297,11 +234,3 @@ class Controller:
             await asyncio.sleep(LOST_PLACE_SECONDS)
             self._wake.clear()
         return self._stopping
-
-    def _kinds(self) -> Iterator[tuple[Resource, Table, str, str]]:
-        yield FILE_SERVERS, self.cache.file_servers, "", ""
-        yield DEPLOYMENTS, self.cache.deployments, SERVER_SELECTOR, ""
-        yield CLUSTERS, self.cache.clusters, "", ""
-        yield JOBS, self.cache.jobs, "", ""
-        yield PODS, self.cache.pods, POD_SELECTOR, ""
-        yield EVENTS, self.cache.failures, "", MOUNT_FAILURE_SELECTOR

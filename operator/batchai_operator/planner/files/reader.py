@@ -14,7 +14,7 @@ from batchai_operator.planner.facts import Object
 from batchai_operator.planner.naming import pod_name
 from batchai_operator.planner.pods import identity
 from batchai_operator.planner.pods.build import Build, make_build, owner_reference
-from batchai_operator.planner.pods.children import (
+from batchai_operator.planner.pods.children.basics import (
     child_labels,
     job_mounts,
     job_volumes,

@@ -14,13 +14,12 @@ Decisions where the spec is silent:
   again with new ones.
 - The launcher enforces maxWallClockTime; the operator does a minute later, should the launcher
   hang, and later by as long as a launcher whose programs have ended waits for the volume.
-- The end is written before the rest of the Pods is deleted, so that a crash in between cannot
-  change it; a Pod that never started goes at once, others get a minute to save their last output.
+- The end is written before the rest of the Pods is deleted (answers.py); a Pod that never started
+  goes at once, others get a minute to save their last output.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import ValidationError
 
@@ -28,13 +27,14 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.jobs import failures, lifecycle, rejections
+from batchai_operator.planner.jobs.answers import answer, deletions, end_with, start_time
 from batchai_operator.planner.jobs.ending import after_end
 from batchai_operator.planner.jobs.failures import Failure
-from batchai_operator.planner.jobs.observed import NodePod, Observed, attempt_of, observe
-from batchai_operator.planner.jobs.start import SCHEDULING, job_volumes_of, start, unwritten_claims
-from batchai_operator.planner.jobs.status import FINISHED, Report, build_status
+from batchai_operator.planner.jobs.observed import Observed, attempt_of, observe
+from batchai_operator.planner.jobs.start import SCHEDULING, job_volumes_of, start
+from batchai_operator.planner.jobs.status import FINISHED, Report
 from batchai_operator.planner.jobs.waiting import find_lost_server, find_obstacle, find_slow_start
-from batchai_operator.planner.plan import DeletePod, Event, JobPlan
+from batchai_operator.planner.plan import Event, JobPlan
 from batchai_operator.planner.reasons import (
     NODE_REFUSED,
     REFUSED,
@@ -43,7 +43,6 @@ from batchai_operator.planner.reasons import (
     last_reason,
 )
 from batchai_operator.planner.specs import job_spec
-from batchai_operator.planner.times import parse
 
 BACKSTOP = timedelta(seconds=60)
 """How much later than the launcher the operator enforces maxWallClockTime."""
@@ -69,18 +68,18 @@ def plan_job(facts: JobFacts) -> JobPlan:
     observed = observe(facts.pods, attempt_of(facts.job), facts.gone)
     if facts.job["metadata"].get("deletionTimestamp"):
         # Owner references would do it, but not before the last finalizer of others has gone.
-        return JobPlan(delete=_deletions(observed.live))
+        return JobPlan(delete=deletions(observed.live))
     if status.get("executionState") in FINISHED:
         return after_end(facts, observed)
     try:
         spec = job_spec(facts.job)
     except ValidationError as error:
-        return _end(facts, observed, lifecycle.End(Failure("InvalidJob", explain(error))))
+        return end_with(facts, observed, lifecycle.End(Failure("InvalidJob", explain(error))))
     try:
         return _plan(facts, spec, observed)
     except InvalidSpecError as error:
         end = lifecycle.End(failures.spec_failure(error))
-        return _end(facts, observed, end, spec.tool_type)
+        return end_with(facts, observed, end, spec.tool_type)
 
 
 def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
@@ -90,12 +89,12 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     if spec.terminate or spec.suspend:
         # What was stopped on purpose did not fail; only an end that came before that counts.
         if end is not None and not _was_stopped(end):
-            return _end(facts, observed, end)
+            return end_with(facts, observed, end)
         return _terminate(facts, observed) if spec.terminate else _suspend(facts, observed)
     if end is not None and _was_stopped(end) and rejections.refused_now(observed):
         return _run_again(facts, observed, end)
     if end is not None:
-        return _end(facts, observed, end)
+        return end_with(facts, observed, end)
     if facts.refusal is not None:
         return _refused(facts, observed)
     if any(pod.is_live and not lifecycle.is_overdue(pod, facts.now) for pod in observed.stale):
@@ -103,14 +102,14 @@ def _plan(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     missing = [index for index in range(spec.node_count) if index not in observed.current]
     if missing and status.get("executionState") == "running":
         lost = lifecycle.node_lost("", missing[0], "its Pod is gone")
-        return _end(facts, observed, lifecycle.End(lost))
+        return end_with(facts, observed, lifecycle.End(lost))
     if missing:
         begun = start(facts, spec, observed, missing)
         if begun.failure is not None:
-            return _end(facts, observed, lifecycle.End(begun.failure), spec.tool_type)
+            return end_with(facts, observed, lifecycle.End(begun.failure), spec.tool_type)
         # The status of this pass already names the Pods that it makes.
         known = observed.with_planned(begun.plan.create)
-        return _answer(facts, known, begun.report, begun.plan)
+        return answer(facts, known, begun.report, begun.plan)
     return _watch(facts, spec, observed)
 
 
@@ -120,7 +119,7 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     volumes = job_volumes_of(facts, spec)
     obstacle = find_obstacle(pods, facts.mount_failures, volumes.mounts, status, now)
     if obstacle is not None and obstacle.failure is not None and obstacle.seconds_left == 0:
-        return _end(facts, observed, lifecycle.End(obstacle.failure))
+        return end_with(facts, observed, lifecycle.End(obstacle.failure))
     attempt = attempt_of(facts.job)
     waits = [lifecycle.seconds_until_overdue(observed, now)]
     waits.append(obstacle.seconds_left if obstacle else None)
@@ -134,8 +133,8 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
         message = obstacle.message if obstacle else SCHEDULING
         reason = obstacle.reason if obstacle else "Scheduling"
         report = Report("queued", reason, message, attempt, obstacle=obstacle)
-        return _answer(facts, observed, report, JobPlan(requeue_after=_soonest(waits)))
-    begun = _start_time(facts, pods)
+        return answer(facts, observed, report, JobPlan(requeue_after=_soonest(waits)))
+    begun = start_time(facts, pods)
     settling = (begun + SETTLING - now).total_seconds()
     may_settle = status.get("executionState") != "running" and settling > 0 and obstacle is None
     if may_settle and not all(pod.ip for pod in pods):
@@ -146,21 +145,12 @@ def _watch(facts: JobFacts, spec: JobSpec, observed: Observed) -> JobPlan:
     if left <= 0:
         timed_out = Failure("JobTimedOut", failures.TIMED_OUT, {"Info": "maxWallClockTime"})
         end = lifecycle.End(timed_out, lifecycle.TIMED_OUT_EXIT_CODE, now)
-        return _end(facts, observed, end)
+        return end_with(facts, observed, end)
     nodes = "1 node" if spec.node_count == 1 else f"{spec.node_count} nodes"
     message = obstacle.message if obstacle else f"Running on {nodes}."
     reason = obstacle.reason if obstacle else "Running"
     report = Report("running", reason, message, attempt, start=begun, obstacle=obstacle)
-    return _answer(facts, observed, report, JobPlan(requeue_after=_soonest([*waits, left])))
-
-
-def _start_time(facts: JobFacts, pods: Iterable[NodePod]) -> datetime:
-    """When all nodes were there; what the status says already, stays."""
-    written = parse(((facts.job.get("status") or {}).get("executionInfo") or {}).get("startTime"))
-    if written is not None:
-        return written
-    times = [pod.scheduled_at for pod in pods]
-    return max((time for time in times if time is not None), default=facts.now)
+    return answer(facts, observed, report, JobPlan(requeue_after=_soonest([*waits, left])))
 
 
 def _terminate(facts: JobFacts, observed: Observed) -> JobPlan:
@@ -169,12 +159,14 @@ def _terminate(facts: JobFacts, observed: Observed) -> JobPlan:
     live = [pod for pod in observed.live if not lifecycle.is_overdue(pod, now)]
     attempt = attempt_of(facts.job)
     if not live:
-        return _end(facts, observed, lifecycle.End(Failure("JobTerminated", failures.TERMINATED)))
+        return end_with(
+            facts, observed, lifecycle.End(Failure("JobTerminated", failures.TERMINATED))
+        )
     report = Report("terminating", "Terminating", "Stopping: waiting for the Pods to end.", attempt)
     plan = JobPlan(
-        delete=_deletions(live), requeue_after=lifecycle.seconds_until_overdue(observed, now)
+        delete=deletions(live), requeue_after=lifecycle.seconds_until_overdue(observed, now)
     )
-    return _answer(facts, observed, report, plan)
+    return answer(facts, observed, report, plan)
 
 
 def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
@@ -186,27 +178,27 @@ def _suspend(facts: JobFacts, observed: Observed) -> JobPlan:
     live = [pod for pod in observed.live if not lifecycle.is_overdue(pod, now)]
     report = Report("queued", "Suspended", "Suspended.", attempt, is_suspended=True)
     plan = JobPlan(
-        delete=_deletions(live), requeue_after=lifecycle.seconds_until_overdue(observed, now)
+        delete=deletions(live), requeue_after=lifecycle.seconds_until_overdue(observed, now)
     )
-    return _answer(facts, replace(observed, current={}), report, plan)
+    return answer(facts, replace(observed, current={}), report, plan)
 
 
 def _run_again(facts: JobFacts, observed: Observed, end: lifecycle.End) -> JobPlan:
     """A Kubernetes node refused a Pod before it ran; give up this run, if another may be made."""
     if not rejections.may_try_again(observed):
-        return _end(facts, observed, end)
+        return end_with(facts, observed, end)
     message = rejections.describe(observed)
     report = Report("queued", NODE_REFUSED, message, attempt_of(facts.job) + 1)
-    plan = JobPlan(delete=_deletions(observed.live), requeue_after=0)
-    answer = _answer(facts, replace(observed, current={}), report, plan)
-    return replace(answer, events=(*answer.events, Event("Warning", NODE_REFUSED, message)))
+    plan = JobPlan(delete=deletions(observed.live), requeue_after=0)
+    told = answer(facts, replace(observed, current={}), report, plan)
+    return replace(told, events=(*told.events, Event("Warning", NODE_REFUSED, message)))
 
 
 def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
     attempt = attempt_of(facts.job)
     live = [pod for pod in observed.stale if pod.is_live]
     plan = JobPlan(
-        delete=_deletions(live),
+        delete=deletions(live),
         requeue_after=lifecycle.seconds_until_overdue(observed, facts.now),
     )
     if last_reason(facts.job) == REFUSED:
@@ -214,7 +206,7 @@ def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
         return plan
     message = "Waiting for the Pods of the previous run to end."
     report = Report("queued", "PreviousRunEnding", message, attempt)
-    return _answer(facts, observed, report, plan)
+    return answer(facts, observed, report, plan)
 
 
 def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
@@ -225,11 +217,11 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
         failure = Failure(
             "InvalidJob", "The API server refused the job's objects", {"Info": refusal.message}
         )
-        return _end(facts, observed, lifecycle.End(failure))
+        return end_with(facts, observed, lifecycle.End(failure))
     attempt = attempt_of(facts.job)
     if refusal.is_ending:
         report = Report("queued", VOLUME_ENDING, f"Waiting: {refusal.message}.", attempt)
-        return _answer(facts, observed, report, JobPlan(requeue_after=_ENDING_SECONDS))
+        return answer(facts, observed, report, JobPlan(requeue_after=_ENDING_SECONDS))
     message = f"Waiting: the API server refuses the job's objects: {refusal.message}"
     half = tuple(pod for pod in observed.live if pod.attempt == attempt and not refusal.is_name)
     if half:
@@ -237,57 +229,12 @@ def _refused(facts: JobFacts, observed: Observed) -> JobPlan:
         attempt += 1
         observed = replace(observed, current={})
     report = Report("queued", REFUSED, message, attempt)
-    return _answer(facts, observed, report, JobPlan(delete=_deletions(half)))
-
-
-def _end(
-    facts: JobFacts, observed: Observed, end: lifecycle.End, tool_type: str | None = None
-) -> JobPlan:
-    """Write the end of a job; the next pass deletes what is left of its Pods."""
-    status, now = facts.job.get("status") or {}, facts.now
-    attempt = attempt_of(facts.job)
-    at = end.at or now
-    written = parse((status.get("executionInfo") or {}).get("startTime"))
-    begun = written
-    if begun is None and any(pod.has_started for pod in observed.known.values()):
-        begun = _start_time(facts, observed.known.values())
-    if begun is not None and at < begun:
-        # Clocks of nodes differ; a job does not end before it starts.
-        at = begun
-    if end.failure is None:
-        report = Report("succeeded", "Succeeded", "Succeeded with exit code 0.", attempt)
-    else:
-        code = f" (exit code {end.exit_code})" if end.exit_code is not None else ""
-        message = f"{end.failure.as_line()}{code}"
-        report = Report("failed", end.failure.code, message, attempt, failure=end.failure)
-    report = replace(report, start=begun, end=at, exit_code=end.exit_code, tool_type=tool_type)
-    # Who is still saving output may yet save all of it; ending.py has the last look.
-    report = replace(report, incomplete=lifecycle.incompleteness(observed, now))
-    has_leftovers = bool(observed.live)
-    return _answer(facts, observed, report, JobPlan(requeue_after=0 if has_leftovers else None))
+    return answer(facts, observed, report, JobPlan(delete=deletions(half)))
 
 
 def _was_stopped(end: lifecycle.End) -> bool:
     return end.failure is not None and end.failure.code == "JobNodeLost"
 
 
-def _deletions(pods: Iterable[NodePod]) -> tuple[DeletePod, ...]:
-    return tuple(DeletePod(pod.name, pod.uid) for pod in pods if pod.deletion_deadline is None)
-
-
 def _soonest(waits: list[float | None]) -> float | None:
     return min((wait for wait in waits if wait is not None), default=None)
-
-
-def _answer(facts: JobFacts, observed: Observed, report: Report, plan: JobPlan) -> JobPlan:
-    """Complete a plan by its status, and by an Event when the state has changed."""
-    if report.claims is None:
-        report = replace(report, claims=unwritten_claims(facts))
-    status = build_status(facts.job, report, observed, facts.now)
-    before = (facts.job.get("status") or {}).get("executionState")
-    events: tuple[Event, ...] = ()
-    if status is not None and report.state != before:
-        is_bad = report.state == "failed"
-        reason = report.reason if is_bad else report.state.capitalize()
-        events = (Event("Warning" if is_bad else "Normal", reason, report.message),)
-    return replace(plan, status=status, events=events)

@@ -1,6 +1,6 @@
 """Makes the children of a job: a Pod per node, and for several nodes a Service and a Secret.
 
-Used by job.py; reader.py takes the parts it shares. Pods are made once and never changed.
+Used by jobs/start.py. Pods are made once and never changed.
 
 Decisions where the spec is silent: CPU and memory are requested and not limited, because a node was
 the job's alone on the service; the Pods of a job prefer Kubernetes nodes of their own; Pods that
@@ -16,9 +16,15 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.base import to_wire
 from batchai_operator.model.kubernetes import KubernetesSettings
 from batchai_operator.planner.facts import Object
-from batchai_operator.planner.naming import key_secret_name, label_value, pod_name, service_name
+from batchai_operator.planner.naming import key_secret_name, pod_name, service_name
 from batchai_operator.planner.pods import identity
-from batchai_operator.planner.pods.build import Build, owner_reference, registry_secret
+from batchai_operator.planner.pods.build import Build, owner_reference
+from batchai_operator.planner.pods.children.basics import (
+    child_labels,
+    job_mounts,
+    job_volumes,
+    pod_basics,
+)
 from batchai_operator.planner.pods.launch import doubled, node_plan, user_variables
 
 GRACE_SECONDS = 120
@@ -127,66 +133,6 @@ def meeting_children(build: Build, new_key: str) -> tuple[Object, ...]:
             },
         },
     )
-
-
-def pod_basics(build: Build) -> dict[str, Any]:
-    """Return what every Pod of a job has, readers included."""
-    kubernetes = build.spec.kubernetes
-    basics: dict[str, Any] = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-    }
-    if kubernetes.service_account_name:
-        basics["serviceAccountName"] = kubernetes.service_account_name
-    security = identity.pod_security(build.spec)
-    if security:
-        basics["securityContext"] = security
-    secrets = [registry_secret(build.spec), *(s.name for s in kubernetes.image_pull_secrets)]
-    named = list(dict.fromkeys(name for name in secrets if name))
-    if named:
-        basics["imagePullSecrets"] = [{"name": name} for name in named]
-    return basics
-
-
-def child_labels(build: Build) -> dict[str, str]:
-    """Return the labels of every child of a job."""
-    return {
-        names.MANAGED_BY_LABEL: names.FIELD_MANAGER,
-        names.JOB_UID_LABEL: build.job["metadata"]["uid"],
-        names.JOB_LABEL: label_value(build.job["metadata"]["name"]),
-        names.WORKSPACE_LABEL: label_value(build.spec.workspace),
-        names.EXPERIMENT_LABEL: label_value(build.spec.experiment),
-        names.CLUSTER_LABEL: label_value(build.cluster_name),
-    }
-
-
-def job_volumes(build: Build) -> list[Object]:
-    """Return the volumes that hold a job's files: its folder, its mounts, folders of the Pod."""
-    local = [f"batchai-local-{number}" for number, _ in enumerate(build.paths.local_bases)]
-    return [
-        {"name": names.TEMP_VOLUME, "emptyDir": {}},
-        *build.volumes.entries,
-        *({"name": name, "emptyDir": {}} for name in local),
-    ]
-
-
-def job_mounts(build: Build) -> list[Object]:
-    """Return where the volumes that hold a job's files are mounted."""
-    mounts: list[Object] = [
-        {"name": names.SPOOL_VOLUME, "mountPath": names.SPOOL_PATH},
-        {"name": names.TEMP_VOLUME, "mountPath": build.paths.root},
-    ]
-    for mount in build.volumes.mounts:
-        entry: Object = {"name": mount.volume, "mountPath": mount.path}
-        if mount.sub_path:
-            entry["subPath"] = mount.sub_path
-        if mount.read_only:
-            entry["readOnly"] = True
-        mounts.append(entry)
-    for number, base in enumerate(build.paths.local_bases):
-        mounts.append({"name": f"batchai-local-{number}", "mountPath": base})
-    return mounts
 
 
 def _metadata(job: Object, name: str, labels: dict[str, str]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""What the engine asks of blob storage itself, as protocols; `storage` implements them.
+"""What the engine asks of Azure Storage itself, as protocols; `storage` implements them.
 
-Imported by files/blobfiles.py and the adapter. All errors are those of `batchai_operator.errors`:
-`NotFoundError` (no such blob or container), `ForbiddenError` (key or SAS refused),
-`UnavailableError` (no answer).
+Imported by files/blobfiles.py, reconcile/autostorage.py and the adapter. All errors are those of
+`batchai_operator.errors`; about blobs: `NotFoundError` (no such blob or container),
+`ForbiddenError` (key or SAS refused), `UnavailableError` (no answer).
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -77,3 +77,23 @@ OpenContainer = Callable[
 ]
 """Opens a container: URL of the account, name of the container, credential. None when the library
 for it is not installed."""
+
+
+class StorageAccount(Protocol):
+    """The storage account that was given to the operator for auto-storage."""
+
+    def credentials(self) -> tuple[str, str]:
+        """Return its name and key, as they are now.
+
+        Raises:
+            StorageError: none was given, or half of one.
+        """
+        ...
+
+    async def ensure(self, share: str, container: str) -> None:
+        """Make a share and a container unless they are there; never longer than a minute.
+
+        Raises:
+            StorageError: the account refuses or does not answer; what was made stays.
+        """
+        ...
