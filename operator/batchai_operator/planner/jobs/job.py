@@ -201,7 +201,7 @@ def _wait_for_stale(facts: JobFacts, observed: Observed) -> JobPlan:
         delete=deletions(live),
         requeue_after=lifecycle.seconds_until_overdue(observed, facts.now),
     )
-    if last_reason(facts.job) == REFUSED:
+    if last_reason(facts.job) in {REFUSED, NODE_REFUSED}:
         # Why it gave those Pods up is worth more than that they end.
         return plan
     message = "Waiting for the Pods of the previous run to end."
