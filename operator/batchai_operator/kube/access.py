@@ -51,6 +51,8 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
             _settle_proxy(configuration)
             return Access(configuration, _pod_namespace())
         chosen = chosen or _DEFAULT_KUBECONFIG
+        if not any(Path(each).expanduser().is_file() for each in chosen.split(os.pathsep) if each):
+            raise FileNotFoundError("there is no such file")
         await load_kube_config(
             config_file=chosen,
             context=context,
@@ -62,7 +64,8 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
     except (ConfigException, OSError, ValueError) as error:
         where = f"kubeconfig {chosen}" if chosen else "the Pod's service account"
         raise UnavailableError(
-            f"No Kubernetes to talk to: {where}: {error}. Set KUBECONFIG, or run inside a Pod."
+            f"No Kubernetes to talk to: {where}: {str(error).rstrip('.')}. Set KUBECONFIG or give "
+            "--kubeconfig, or run inside a Pod."
         ) from error
 
 
