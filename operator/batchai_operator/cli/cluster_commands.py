@@ -15,6 +15,7 @@ from batchai_operator.cli.jobfile import Document, read_document
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import cluster_view, id_segment
 from batchai_operator.cli.rendering import Column
+from batchai_operator.cli.retired import OldClusterGroup
 from batchai_operator.cli.session import Session, show, warn
 from batchai_operator.engine import cluster_commands as commands
 from batchai_operator.engine.commands import put_secrets
@@ -46,7 +47,7 @@ COLUMNS = (
 _name = click.option("-n", "--name", required=True, metavar="NAME", help="Cluster.")
 
 
-@click.group("cluster")
+@click.group("cluster", cls=OldClusterGroup)
 def cluster_group() -> None:
     """Clusters."""
 

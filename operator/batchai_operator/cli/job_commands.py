@@ -18,6 +18,7 @@ from batchai_operator.cli.jobfile import read_document
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.oldshape import id_segment, job_view
 from batchai_operator.cli.rendering import Column
+from batchai_operator.cli.retired import OldJobGroup
 from batchai_operator.cli.session import Session, fail, say, show, warn
 from batchai_operator.cli.submission import Submission, build_submission
 from batchai_operator.engine import commands
@@ -49,7 +50,7 @@ COLUMNS = (
 )
 
 
-@click.group("job")
+@click.group("job", cls=OldJobGroup)
 def job_group() -> None:
     """Jobs."""
 

@@ -18,11 +18,15 @@ from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
 from batchai_operator.cli.path_commands import path_group
+from batchai_operator.cli.retired import OldRoot
 from batchai_operator.cli.session import Session
 from batchai_operator.cli.storage_commands import storage_group
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=OldRoot,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="batchai-operator", prog_name="batchai")
 @click.option(
     "--kubeconfig", metavar="FILE", help="Kubeconfig. Default: KUBECONFIG, ~/.kube/config."
