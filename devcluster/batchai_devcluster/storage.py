@@ -131,8 +131,8 @@ def _endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
     print(deploying.BLOB_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
-def _file_endpoint(_paths: Paths, _chosen: argparse.Namespace) -> None:
-    print(deploying.FILE_ENDPOINT if is_wanted() else "")
+def _file_endpoint(paths: Paths, chosen: argparse.Namespace) -> None:
+    print(deploying.FILE_ENDPOINT if is_wanted(provider.choose(paths, chosen.provider)) else "")
 
 
 def _key(paths: Paths, chosen: argparse.Namespace) -> None:
