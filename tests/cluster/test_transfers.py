@@ -92,7 +92,7 @@ def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, f
     _until_partial(scene, f"{folder}/.big.batchai-part")
     (first,) = _transfer_pods(scene)
     scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, "--grace-period=0", "--force")
-    assert "1 files copied" in batchai.ended(process)
+    assert "1 file copied" in batchai.ended(process)
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
@@ -105,7 +105,7 @@ def test_a_killed_command_goes_on_when_repeated(
     process.communicate()
     left = scene.onlooker.size(f"{folder}/.big.batchai-part")
     assert 0 < left < BIG
-    assert "1 files copied" in batchai.run(
+    assert "1 file copied" in batchai.run(
         "storage", "upload", big, "--share-name=logs", "-d", folder
     )
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
@@ -129,7 +129,7 @@ def test_a_share_that_fails_for_a_while(
     _until_partial(scene, f"{folder}/.big.batchai-part")
     devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
     try:
-        assert "1 files copied" in batchai.ended(process)
+        assert "1 file copied" in batchai.ended(process)
     finally:
         devcluster("storage", "fault", "--share", "logs", "clear")
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()

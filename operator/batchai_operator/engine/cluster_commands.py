@@ -32,7 +32,10 @@ async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
     for cluster in await store.list(CLUSTERS, namespace):
         if batch_ai_name(cluster) == name:
             return cluster
-    raise NotFoundError(f"ClusterNotFound: The specified cluster {name} is not found.")
+    raise NotFoundError(
+        f"ClusterNotFound: The specified cluster {name} is not found. Namespace {namespace} was "
+        "looked through; -g names another, and `batchai cluster list` shows what there is."
+    )
 
 
 async def list_clusters(store: ObjectStore, namespace: str) -> list[Object]:

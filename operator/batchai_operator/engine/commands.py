@@ -73,7 +73,11 @@ async def find_job(store: ObjectStore, key: JobKey) -> Object:
     for job in await store.list(JOBS, key.namespace):
         if _key_of(job) == key:
             return job
-    raise NotFoundError(f"The specified job {key.name} is not found.")
+    raise NotFoundError(
+        f"The specified job {key.name} is not found. Experiment {key.experiment} of workspace "
+        f"{key.workspace} in namespace {key.namespace} was looked through; -e, -w and -g name "
+        "others, and `batchai job list` shows what there is."
+    )
 
 
 async def list_jobs(

@@ -29,7 +29,9 @@ async def find_file_server(store: ObjectStore, namespace: str, name: str) -> Obj
             if (server.get("spec") or {}).get("name") == name:
                 return server
         raise NotFoundError(
-            f"FileServerNotFound: The specified file server {name} is not found."
+            f"FileServerNotFound: The specified file server {name} is not found. Namespace "
+            f"{namespace} was looked through; -g names another, and `batchai file-server list` "
+            "shows what there is."
         ) from error
 
 

@@ -51,8 +51,7 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
             _settle_proxy(configuration)
             return Access(configuration, _pod_namespace())
         chosen = chosen or _DEFAULT_KUBECONFIG
-        if not any(Path(each).expanduser().is_file() for each in chosen.split(os.pathsep) if each):
-            raise FileNotFoundError("there is no such file")
+        _check_there(chosen)
         await load_kube_config(
             config_file=chosen,
             context=context,
@@ -67,6 +66,13 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
             f"No Kubernetes to talk to: {where}: {str(error).rstrip('.')}. Set KUBECONFIG or give "
             "--kubeconfig, or run inside a Pod."
         ) from error
+
+
+def _check_there(kubeconfig: str) -> None:
+    """Raise OSError when no file of a kubeconfig is there, which the client calls invalid."""
+    paths = [Path(each).expanduser() for each in kubeconfig.split(os.pathsep) if each]
+    if not any(path.is_file() for path in paths):
+        raise FileNotFoundError("there is no such file")
 
 
 def _settle_proxy(configuration: Configuration) -> None:

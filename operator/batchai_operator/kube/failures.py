@@ -41,7 +41,7 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], doing: str)
     if status == 404 and text == _NO_SUCH_PATH:
         return NotFoundError(
             f"{doing}: this Kubernetes does not know that kind of object. Install the operator's "
-            "chart, which brings its kinds, or choose another Kubernetes by --context or KUBECONFIG."
+            "chart, which brings its kinds, or choose another cluster by --context or KUBECONFIG."
         )
     if status == 404:
         return NotFoundError(message)

@@ -172,3 +172,22 @@ def test_without_the_cluster_the_failure_is_still_told():
 )
 def test_what_does_not_heal_is_known_without_the_driver(text, answer):
     assert is_definite(text) is answer
+
+
+@pytest.mark.parametrize(
+    ("driver", "text", "remedy"),
+    [
+        (FILE_DRIVER, "mount error(2): No such file or directory", "az storage share create"),
+        (BLOB_DRIVER, "[ContainerNotFound]", "az storage container create"),
+        (
+            FILE_DRIVER,
+            'secrets "azure-storage-account-a-secret" not found',
+            "kubectl create secret",
+        ),
+    ],
+)
+def test_what_is_not_there_is_told_with_how_it_is_made(driver, text, remedy):
+    row = classify(driver, text)
+    assert row is not None
+    assert row.kind == "definite"
+    assert remedy in row.remedy
