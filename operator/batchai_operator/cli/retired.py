@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import click
+from typing_extensions import override
 
 
 class OldGroup(click.Group):
@@ -19,6 +20,7 @@ class OldGroup(click.Group):
 
     instead: ClassVar[Mapping[str, str]] = {}
 
+    @override
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -15,7 +15,7 @@ class Fake:
     def __init__(self, phase: str) -> None:
         self.phase, self.asked = phase, []
 
-    def kubectl(self, arguments, stdin=None):
+    def kubectl(self, arguments, **_):
         self.asked.append(arguments[0])
         return self.phase if "persistentvolume" in arguments else "node-0 node-1"
 
