@@ -64,6 +64,10 @@ kubeconfig: ## Print the path of its kubeconfig
 env: ## Print shell exports for kubectl, helm and batchai: eval "$(make -s env)"
 	@$(WITH_VENV); $(DEVCLUSTER) env; echo "export PATH=\"$$venv/bin:\$$PATH\""
 
+.PHONY: guide
+guide: ## Prepare docs/guide/storage.md on it, print exports: eval "$(make -s guide)"
+	@$(WITH_VENV); $(DEVCLUSTER) guide; echo "export PATH=\"$$venv/bin:\$$PATH\""
+
 .PHONY: images
 images: ## Build the operator, launcher and node images and load them
 	@$(WITH_VENV); $(DEVCLUSTER) image ensure operator launcher node

@@ -15,6 +15,7 @@ from types import FrameType
 
 from batchai_devcluster import (
     gotool,
+    guide,
     packages,
     preflight,
     preparing,
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("name", metavar="NAME")
     reference.set_defaults(verb=_image_reference)
     storage.add_verbs(verbs)
+    guide.add_verb(verbs)
     return parser
 
 

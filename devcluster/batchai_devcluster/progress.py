@@ -66,10 +66,10 @@ class Progress:
             return f"{self.title} ... {self.done or ''} {_duration(elapsed)}"
         share = min(self.done / self.total, 1.0)
         filled = round(_BAR * share)
-        left = _duration(elapsed / share - elapsed) if share > 0.01 else "?"
+        left = f", about {_duration(elapsed / share - elapsed)} left" if share > 0.01 else ""
         return (
             f"{self.title} [{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}"
-            f"  {_duration(elapsed)}, about {left} left "
+            f"  {_duration(elapsed)}{left} "
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from batchai_devcluster import preparing
 from batchai_devcluster.errors import CommandError, DevclusterError
 from batchai_devcluster.images.ensuring import Images
+from batchai_devcluster.locking import locked
 from batchai_devcluster.paths import REPOSITORY, Paths
 from batchai_devcluster.progress import step
 from batchai_devcluster.provider import Provider
@@ -50,6 +51,7 @@ def install(
     *,
     blob_endpoint: str = "",
     more: Mapping[str, str] | None = None,
+    keep: bool = False,
 ) -> References:
     """Install or upgrade the release and wait until the operator is ready.
 
@@ -58,6 +60,7 @@ def install(
         cluster: the cluster, which must work.
         blob_endpoint: endpoint of blob storage with `{account}` in it; empty means Azure's.
         more: further values of the chart, numbers and words as YAML has them.
+        keep: whether values that an earlier release was given otherwise stay.
 
     Returns:
         The images used.
@@ -80,7 +83,10 @@ def install(
         "fileServer.image": references.file_server,
         "blobEndpoint": blob_endpoint,
     }
-    with step("Installing the operator by Helm"):
+    with (
+        locked(paths.lock("install"), "installing the operator"),
+        step("Installing the operator by Helm"),
+    ):
         try:
             run(
                 [
@@ -95,6 +101,7 @@ def install(
                     f"--values={PROFILE}",
                     *_literals(values),
                     *(f"--set={name}={value}" for name, value in (more or {}).items()),
+                    *(["--reset-then-reuse-values"] if keep else []),
                     "--wait",
                     "--timeout=180s",
                 ],

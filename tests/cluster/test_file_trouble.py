@@ -195,7 +195,7 @@ def test_the_share_is_deleted_during_the_run(scene: Scene, batchai: Batchai) -> 
             assert stream.read(5) == b"text\n"
             storage("rm", "share/doomed")
             assert stream.process.wait(240) != 0
-        assert b"no such file or directory" in told(errors)
+        assert b"There is no file or folder" in told(errors)
     listed = batchai("job", "file", "list", "-d", "M", "-j", "doomed", code=3)
-    assert b"no such file or directory" in listed.stderr
+    assert b"There is no file or folder" in listed.stderr
     batchai("job", "terminate", "-n", "doomed", "-y")

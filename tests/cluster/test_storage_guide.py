@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchai_devcluster.paths import REPOSITORY, Paths
-from batchai_devcluster.storage_deploying import FILE_ENDPOINT
+from batchai_devcluster.guide import VOLUME
+from batchai_devcluster.paths import REPOSITORY
 from support.devcluster import devcluster
-from support.disks import make_disk, remove_disk
 from support.explaining import RELEASE_NAMESPACE, explain
 from support.objects import ACCOUNT
 from support.scene import Scene
@@ -60,12 +59,10 @@ class Shell:
 
 
 @pytest.fixture
-def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Iterator[Shell]:
-    """A shell as the page wants it: a namespace, the operator, an account, shares, a container."""
+def shell(scene: Scene, kubeconfig: Path, tmp_path: Path) -> Iterator[Shell]:
+    """A shell as the page's beginning makes it, in a namespace of its own."""
     scene.api.delete("secrets", f"azure-storage-account-{ACCOUNT}-secret", scene.namespace)
     scene.api.delete("batchaiclusters", "d2", scene.namespace)
-    devcluster("storage", "share", "create", "scripts")
-    make_disk(scene.api, scene.namespace, paths.storage)
     access = yaml.safe_load(kubeconfig.read_text())
     for context in access["contexts"]:
         context["context"]["namespace"] = scene.namespace
@@ -73,25 +70,15 @@ def shell(scene: Scene, kubeconfig: Path, paths: Paths, tmp_path: Path) -> Itera
     (tmp_path / "work").mkdir()
     # What a reader has in front of him who has cloned the project.
     (tmp_path / "work" / "charts").symlink_to(REPOSITORY / "charts")
-    # The cluster on this machine has a file service of its own; Azure's needs no such value.
-    files = f"autoStorage.account.fileEndpoint={FILE_ENDPOINT}"
-    devcluster("install", "--blob-endpoint", scene.blob_endpoint, "--set", files)
-    programs = f"{Path(sys.executable).parent}:{paths.bin}"
-    environment = {
-        **os.environ,
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "AZURE_BATCHAI_STORAGE_ACCOUNT": ACCOUNT,
-        "AZURE_BATCHAI_STORAGE_KEY": devcluster("storage", "key").strip(),
-        "BATCHAI_OPERATOR_LAUNCHER_IMAGE": devcluster("image", "ref", "launcher").strip(),
-        "BATCHAI_OPERATOR_BLOB_ENDPOINT": scene.blob_endpoint,
-    }
-    made = Shell(tmp_path / "work", environment)
+    exports = devcluster("guide")
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    made = Shell(tmp_path / "work", {**os.environ, "PATH": programs})
+    made.run(f"{exports}export KUBECONFIG={tmp_path / 'kubeconfig'}")
     yield made
     made.close()
     devcluster("install", "--blob-endpoint", scene.blob_endpoint)
     scene.api.delete("secrets", "auto-storage", RELEASE_NAMESPACE)
-    remove_disk(scene.api, scene.namespace)
+    scene.api.delete("persistentvolumes", VOLUME)
     devcluster("storage", "rm", "share/scripts/guide")
     devcluster("storage", "rm", "container/data/guide")
 

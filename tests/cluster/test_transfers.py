@@ -94,7 +94,7 @@ def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, f
         (first,) = _transfer_pods(scene)
         gone_at_once = ("--grace-period=0", "--force")
         scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, *gone_at_once)
-        assert b"1 files copied" in upload.rest()
+        assert b"1 file copied" in upload.rest()
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
@@ -105,7 +105,7 @@ def test_a_killed_command_goes_on_when_repeated(
         _until_partial(scene, f"{folder}/.big.batchai-part")
     left = scene.onlooker.size(f"{folder}/.big.batchai-part")
     assert 0 < left < BIG
-    assert "1 files copied" in batchai.said(
+    assert "1 file copied" in batchai.said(
         "storage", "upload", big, "--share-name=logs", "-d", folder
     )
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
@@ -127,7 +127,7 @@ def test_a_share_that_fails_for_a_while(
         _until_partial(scene, f"{folder}/.big.batchai-part")
         devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
         try:
-            assert b"1 files copied" in upload.rest()
+            assert b"1 file copied" in upload.rest()
         finally:
             devcluster("storage", "fault", "--share", "logs", "clear")
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()

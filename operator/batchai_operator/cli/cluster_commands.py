@@ -15,6 +15,7 @@ from batchai_operator.cli.files.clusters import cluster_file_group
 from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.rendering import Column
+from batchai_operator.cli.retired import OldClusterGroup
 from batchai_operator.cli.session import Session, warn
 from batchai_operator.engine.commands import clusters as commands
 from batchai_operator.engine.commands.jobs.objects import list_by_name
@@ -69,7 +70,7 @@ KIND = Kind(
 )
 
 
-@click.group("cluster")
+@click.group("cluster", cls=OldClusterGroup)
 def cluster_group() -> None:
     """Clusters."""
 

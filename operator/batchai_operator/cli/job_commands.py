@@ -19,6 +19,7 @@ from batchai_operator.cli.files.jobs import file_group
 from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.rendering import Column
+from batchai_operator.cli.retired import OldJobGroup
 from batchai_operator.cli.session import Session, fail, say, warn
 from batchai_operator.engine.commands import jobs as commands
 from batchai_operator.engine.commands.clusters import find_cluster
@@ -79,7 +80,7 @@ KIND = Kind(
 )
 
 
-@click.group("job")
+@click.group("job", cls=OldJobGroup)
 def job_group() -> None:
     """Jobs."""
 

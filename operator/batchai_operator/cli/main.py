@@ -19,10 +19,14 @@ from batchai_operator.cli.files.storage import storage_group
 from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
 from batchai_operator.cli.job_commands import job_group
+from batchai_operator.cli.retired import OldRoot
 from batchai_operator.cli.session import Session
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=OldRoot,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="batchai-operator", prog_name="batchai")
 @click.option(
     "--kubeconfig", metavar="FILE", help="Kubeconfig. Default: KUBECONFIG, ~/.kube/config."

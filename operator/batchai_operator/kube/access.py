@@ -51,6 +51,7 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
             _settle_proxy(configuration)
             return Access(configuration, _pod_namespace())
         chosen = chosen or _DEFAULT_KUBECONFIG
+        _check_there(chosen)
         await load_kube_config(
             config_file=chosen,
             context=context,
@@ -62,8 +63,16 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
     except (ConfigException, OSError, ValueError) as error:
         where = f"kubeconfig {chosen}" if chosen else "the Pod's service account"
         raise UnavailableError(
-            f"No Kubernetes to talk to: {where}: {error}. Set KUBECONFIG, or run inside a Pod."
+            f"No Kubernetes to talk to: {where}: {str(error).rstrip('.')}. Set KUBECONFIG or give "
+            "--kubeconfig, or run inside a Pod."
         ) from error
+
+
+def _check_there(kubeconfig: str) -> None:
+    """Raise OSError when no file of a kubeconfig is there, which the client calls invalid."""
+    paths = [Path(each).expanduser() for each in kubeconfig.split(os.pathsep) if each]
+    if not any(path.is_file() for path in paths):
+        raise FileNotFoundError("there is no such file")
 
 
 def _settle_proxy(configuration: Configuration) -> None:

@@ -23,6 +23,9 @@ from batchai_operator.errors import (
 # Statuses that say "later", whatever the body says.
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
+# What the API server says of a path that it does not serve, instead of a Status.
+_NO_SUCH_PATH = "404 page not found"
+
 
 def error_from(status: int, body: bytes, headers: Mapping[str, str], doing: str) -> BatchAIError:
     """Make the error for an answer of 300 or more.
@@ -35,6 +38,11 @@ def error_from(status: int, body: bytes, headers: Mapping[str, str], doing: str)
     """
     reason, text = _status_of(body)
     message = f"{doing}: {text or f'HTTP {status}'}"
+    if status == 404 and text == _NO_SUCH_PATH:
+        return NotFoundError(
+            f"{doing}: this Kubernetes does not know that kind of object. Install the operator's "
+            "chart, which brings its kinds, or choose another cluster by --context or KUBECONFIG."
+        )
     if status == 404:
         return NotFoundError(message)
     if status in {409, 410, 412}:

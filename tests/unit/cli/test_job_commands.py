@@ -38,6 +38,8 @@ def test_show_of_a_missing_job_exits_3(kube, batchai):
         done = batchai(f"job show {words}")
         assert (done.exit_code, done.stdout) == (3, "")
         assert "is not found" in done.stderr
+        assert "`batchai job list` shows what there is" in done.stderr
+    assert "in namespace other" in done.stderr
 
 
 def test_a_job_is_found_whatever_its_object_is_called(kube, batchai):

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from batchai_operator.cli.files.progress import Progress, amount, duration
+from batchai_operator.cli.files.progress import Progress, amount, counted, duration
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,8 @@ def test_numbers_are_written_as_people_say_them():
         "0 B", "999 B", "1.0 KB", "1.5 MB", "10000.0 TB",
     ]  # fmt: skip
     assert [duration(seconds) for seconds in (0.4, 61, 3725)] == ["0:00:00", "0:01:01", "1:02:05"]
+
+
+@pytest.mark.parametrize(("files", "words"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
+def test_one_file_is_no_plural(files, words):
+    assert counted(files) == words

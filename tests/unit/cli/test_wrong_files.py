@@ -97,6 +97,15 @@ def read(kind: str, text: str) -> str | None:
 DOCUMENTS = {"Job": JOB, "Cluster": CLUSTER}
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "command"), [("Job", "Cluster", "cluster"), ("Cluster", "Job", "job")]
+)
+def test_a_file_given_to_the_wrong_command_is_told_the_right_one(kind, other, command):
+    refusal = read(kind, json.dumps({"properties": DOCUMENTS[other]}))
+    assert refusal is not None
+    assert f"give it to `batchai {command} create`" in refusal
+
+
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_the_documents_themselves_are_right(kind):
     assert read(kind, json.dumps({"properties": DOCUMENTS[kind]})) is None

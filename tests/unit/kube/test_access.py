@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from batchai_operator.engine.ports import PODS
+from batchai_operator.errors import UnavailableError
 from batchai_operator.kube import access
 from batchai_operator.kube.access import load_access
 from batchai_operator.kube.client import KubeClient
@@ -62,3 +63,20 @@ async def test_requests_ask_neither_environment_nor_netrc(server, monkeypatch):
     async with KubeClient(found) as client:
         assert await client.list(PODS) == []
     assert asked == []
+
+
+@pytest.mark.parametrize("by", ["argument", "environment", "default"])
+async def test_a_kubeconfig_that_is_not_there_is_said_to_be_missing(by, tmp_path, monkeypatch):
+    missing = str(tmp_path / "none")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    if by == "environment":
+        monkeypatch.setenv("KUBECONFIG", f"{missing}:")
+    monkeypatch.setattr(access, "_DEFAULT_KUBECONFIG", missing)
+    with pytest.raises(UnavailableError, match=r"none.*: there is no such file\. Set KUBECONFIG"):
+        await load_access(missing if by == "argument" else None)
+
+
+async def test_one_of_several_kubeconfigs_may_be_missing(kubeconfig, tmp_path):
+    paths = f"{tmp_path / 'none'}:{kubeconfig()}"
+    assert (await load_access(paths)).configuration.host == SERVER

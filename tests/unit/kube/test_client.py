@@ -139,6 +139,13 @@ async def test_a_refusal_becomes_our_error_with_the_servers_words(server, client
         assert caught.value.retry_after == 3
 
 
+async def test_a_server_without_our_kinds_says_what_to_install(server, client):
+    server.answer("404 page not found\n", 404)
+    with pytest.raises(NotFoundError, match="Install the operator's chart") as caught:
+        await client.list(JOBS, "ns")
+    assert str(caught.value).startswith("list batchaijobs: ")
+
+
 async def test_a_proxys_html_is_an_error_too(server, client):
     server.answer("<html>Bad gateway</html>", 502)
     with pytest.raises(UnavailableError, match="Bad gateway"):

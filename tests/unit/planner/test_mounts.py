@@ -251,3 +251,22 @@ def test_the_driver_of_a_known_volume_decides():
     assert "not the account's" in find_row(text, {"data": "file.csi.azure.com"}).remedy
     assert find_row(text, {"data": "nfs.csi.k8s.io"}) is None
     assert find_row(text, {"other": "nfs.csi.k8s.io"}).kind == "definite"
+
+
+@pytest.mark.parametrize(
+    ("driver", "text", "remedy"),
+    [
+        (FILE_DRIVER, "mount error(2): No such file or directory", "az storage share create"),
+        (BLOB_DRIVER, "[ContainerNotFound]", "az storage container create"),
+        (
+            FILE_DRIVER,
+            'secrets "azure-storage-account-a-secret" not found',
+            "kubectl create secret",
+        ),
+    ],
+)
+def test_what_is_not_there_is_told_with_how_it_is_made(driver, text, remedy):
+    row = classify(driver, text)
+    assert row is not None
+    assert row.kind == "definite"
+    assert remedy in row.remedy

@@ -15,10 +15,18 @@ from typing import Any
 import yaml
 
 from batchai_operator.errors import InvalidSpecError
-from batchai_operator.names import API_VERSION
+from batchai_operator.names import API_VERSION, CLUSTER_KIND, FILE_SERVER_KIND, JOB_KIND
 
 REMARKS = frozenset({"$schema", "comment", "comments"})
 """Members that the 2018-05-01 JSON schema allows as remarks; they go without a warning."""
+
+_OTHER = {JOB_KIND: "cluster", CLUSTER_KIND: "job", FILE_SERVER_KIND: "job"}
+_MISTAKEN: Mapping[str, frozenset[str]] = {
+    JOB_KIND: frozenset({"vmSize", "scaleSettings", "nodeSetup"}),
+    CLUSTER_KIND: frozenset({"nodeCount", "stdOutErrPathPrefix"}),
+    FILE_SERVER_KIND: frozenset({"nodeCount", "stdOutErrPathPrefix"}),
+}
+"""Members that no file of a kind has, and every file has that people take for one."""
 
 _DEPTH = 60
 """Levels of a file; the deepest job has nine."""
@@ -92,6 +100,11 @@ def parse_document(text: str, source: str, kind: str) -> Document:
         ignored = ()
     if not isinstance(properties, dict):
         raise InvalidSpecError(f"{source}: `properties` must be an object.")
+    if mistaken := _MISTAKEN[kind].intersection(properties):
+        raise InvalidSpecError(
+            f"{source} has `{min(mistaken)}`, so it is the file of a {_OTHER[kind]}; "
+            f"give it to `batchai {_OTHER[kind]} create`."
+        )
     return Document(properties=properties, name=None, metadata={}, ignored=ignored)
 
 

@@ -107,6 +107,11 @@ def amount(count: float) -> str:
     return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
 
 
+def counted(files: int) -> str:
+    """Write a number of files as people say it."""
+    return f"{files} file" if files == 1 else f"{files} files"
+
+
 def duration(seconds: float) -> str:
     """Write a time as `0:01:20`."""
     whole = int(seconds + 0.5)

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from batchai_operator.cli import options
 from batchai_operator.cli.documents.completion import STORAGE_SUFFIX
-from batchai_operator.cli.files.progress import Progress, amount
+from batchai_operator.cli.files.progress import Progress, amount, counted
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, fail, say, show
 from batchai_operator.engine.files.podfacts import Containers
@@ -176,10 +176,10 @@ def make_folder(session: Session, /, *, path: str, **place: str | None) -> None:
 def tell(tally: Tally) -> None:
     """Say what came of a copy, and fail when a file is missing."""
     there = f", {tally.skipped} there already" if tally.skipped else ""
-    say(f"{tally.copied} files copied ({amount(tally.size)}){there}.")
+    say(f"{counted(tally.copied)} copied ({amount(tally.size)}){there}.")
     if tally.failures:
         lines = [f"{name}: {error}" for name, error in tally.failures.items()]
-        fail(BatchAIError("\n  ".join([f"{len(lines)} files or folders were not copied:", *lines])))
+        fail(BatchAIError("\n  ".join([f"Not copied ({len(lines)}):", *lines])))
 
 
 def _in_place(

@@ -30,7 +30,10 @@ async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
 
     found = await find(store, CLUSTERS, namespace, cluster_object_name(name), is_meant)
     if found is None:
-        raise NotFoundError(f"ClusterNotFound: The specified cluster {name} is not found.")
+        raise NotFoundError(
+            f"ClusterNotFound: The specified cluster {name} is not found. Namespace {namespace} "
+            "was looked through; -g names another, and `batchai cluster list` shows what there is."
+        )
     return found
 
 

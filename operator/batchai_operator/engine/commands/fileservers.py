@@ -25,7 +25,11 @@ async def find_file_server(store: ObjectStore, namespace: str, name: str) -> Obj
 
     found = await find(store, FILE_SERVERS, namespace, name, is_meant)
     if found is None:
-        raise NotFoundError(f"FileServerNotFound: The specified file server {name} is not found.")
+        raise NotFoundError(
+            f"FileServerNotFound: The specified file server {name} is not found. Namespace "
+            f"{namespace} was looked through; -g names another, and `batchai file-server list` "
+            "shows what there is."
+        )
     return found
 
 

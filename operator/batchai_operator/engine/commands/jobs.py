@@ -18,12 +18,7 @@ from batchai_operator.engine.commands.jobs.secrets import (
 )
 from batchai_operator.engine.ports import JOBS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
-from batchai_operator.errors import (
-    ConflictError,
-    ForbiddenError,
-    NotFoundError,
-    RejectedError,
-)
+from batchai_operator.errors import ConflictError, ForbiddenError, NotFoundError, RejectedError
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_WORKSPACE
 from batchai_operator.planner.naming import object_name
 
@@ -49,7 +44,11 @@ async def find_job(store: ObjectStore, key: JobKey) -> Object:
     expected = object_name(key.workspace, key.experiment, key.name)
     found = await find(store, JOBS, key.namespace, expected, lambda job: _key_of(job) == key)
     if found is None:
-        raise NotFoundError(f"The specified job {key.name} is not found.")
+        raise NotFoundError(
+            f"The specified job {key.name} is not found. Experiment {key.experiment} of workspace "
+            f"{key.workspace} in namespace {key.namespace} was looked through; -e, -w and -g name "
+            "others, and `batchai job list` shows what there is."
+        )
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchai_operator.engine.complaints import in_words
 from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.ports import Commands
@@ -138,7 +139,7 @@ def raise_for(code: int, complaint: str) -> None:
         case 2:
             raise InvalidSpecError(complaint or "The launcher did not understand the request.")
         case 3:
-            raise NotFoundError(complaint or "No such file or directory id.")
+            raise NotFoundError(in_words(complaint) or "No such file or directory id.")
         case 4:
             raise RejectedError(complaint or "The path leaves the output directory.")
         case _:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
+from batchai_operator.engine.complaints import in_words
 from batchai_operator.engine.files.filecalls import MISSING, OUTSIDE, USAGE, raise_for
 from batchai_operator.engine.ports import ExecStream
 from batchai_operator.errors import (
@@ -121,7 +122,7 @@ class Conversation:
         self.is_whole = True
         if not line["ok"]:
             error = _ERRORS.get(str(line.get("kind")), UnavailableError)
-            raise error(str(line.get("error")))
+            raise error(in_words(str(line.get("error"))))
 
     async def _line(self) -> dict[str, Any]:
         while (end := self._buffer.find(b"\n")) < 0:

@@ -111,7 +111,13 @@ TABLE = (
         "as an inline volume the driver mounts from the account's own hosts in the cluster's own "
         "cloud only; set kubernetes.volumeMode to PersistentVolume",
     ),
-    MountError("", r'secrets? "?[^" ]+"? not found|secret .* not found', "definite"),
+    MountError(
+        "",
+        r'secrets? "?[^" ]+"? not found|secret .* not found',
+        "definite",
+        "the Secret with the login is not in the job's namespace; correct the account's or the "
+        "Secret's name, or make it (kubectl create secret generic)",
+    ),
     MountError(
         FILE_DRIVER,
         r"mount error\(13\)|STATUS_LOGON_FAILURE|STATUS_ACCESS_DENIED",
@@ -122,7 +128,7 @@ TABLE = (
         FILE_DRIVER,
         r"mount error\(2\)|STATUS_BAD_NETWORK_NAME",
         "definite",
-        "the share does not exist",
+        "the share does not exist; correct its name, or make it (az storage share create)",
     ),
     MountError(FILE_DRIVER, r"mount error\(22\)", "definite"),
     MountError(FILE_DRIVER, r"or accountKey is empty|failed to get account name", "definite"),
@@ -138,7 +144,7 @@ TABLE = (
         BLOB_DRIVER,
         r"ContainerNotFound|ContainerBeingDeleted",
         "definite",
-        "the container does not exist",
+        "the container does not exist; correct its name, or make it (az storage container create)",
     ),
     MountError(BLOB_DRIVER, r"storage key not provided|invalid FUSE options", "definite"),
     # Many Pods starting together have seen this pass (platform guide 1.3).

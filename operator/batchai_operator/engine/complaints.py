@@ -1,0 +1,23 @@
+"""What the launcher says of a path that is not there, in words for people. Pure.
+
+Called where answers of the launcher become errors: listing, streaming, copying.
+"""
+
+import re
+
+_NO_SUCH_PATH = re.compile(
+    r"(?:batchai: )?(?:not found: )?[a-z]+ (?P<path>.+): no such file or directory", re.DOTALL
+)
+
+
+def in_words(complaint: str) -> str:
+    """Replace the name of a system call by what to do; other complaints stay as they are.
+
+    Args:
+        complaint: such as `batchai: not found: openat logs: no such file or directory`.
+    """
+    found = _NO_SUCH_PATH.fullmatch(complaint)
+    if found is None:
+        return complaint
+    path = found["path"]
+    return f"There is no file or folder {path}; list the folder above it to see what there is."
