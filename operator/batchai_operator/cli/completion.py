@@ -218,5 +218,14 @@ def _take_key(path: str, volume: dict[str, Any], account: StorageAccount) -> str
                 f"{storage_secret_name(volume['accountName'])}.",
                 field=f"{path}.credentials.accountKey",
             )
+        if account.name not in {None, volume["accountName"]}:
+            # Its Secret serves other jobs, and would be overwritten with a key that is not its own.
+            raise InvalidSpecError(
+                f"{path}.credentials.accountKey: {KEY_PLACEHOLDER} stands for the key of account "
+                f"{account.name}, but the volume is of account {volume['accountName']}. Remove "
+                "`credentials` and keep the key in Secret "
+                f"{storage_secret_name(volume['accountName'])}.",
+                field=f"{path}.credentials.accountKey",
+            )
         key = key.replace(KEY_PLACEHOLDER, account.key)
     return str(key) if key else None

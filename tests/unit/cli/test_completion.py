@@ -102,6 +102,8 @@ def test_a_reference_to_a_secret_or_a_key_vault_stays():
         (blob(accountName=ACCOUNT), NONE, "Please configure Azure Storage account name"),
         (share("mine", credentials={"accountKey": KEY}), NONE, "AZURE_BATCHAI_STORAGE_KEY or"),
         (share("mine", credentials={"accountKey": KEY}), OTHER, "Please configure Azure Stor"),
+        # A key that belongs to the named account is no other account's.
+        (share("other", credentials={"accountKey": KEY}), MINE, "stands for the key of account mine"),
         (blob(), MINE, "no account name provided"),
         (
             {"azureFileShares": [{"relativeMountPath": "logs", "azureFileUrl": "logs"}]},
