@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from batchai_operator.engine.readerpods import StartError
 from batchai_operator.engine.transfers import localfiles
 from batchai_operator.engine.transfers.localfiles import Local
+from batchai_operator.engine.transfers.localwriting import Writing
 from batchai_operator.engine.transfers.place import Entry, Place
 from batchai_operator.errors import (
     BatchAIError,
@@ -200,19 +201,19 @@ def _fetching(place: Place, path: str, name: str, target: Path, entry: Entry) ->
         return await place.md5(path, entry.size) == await localfiles.md5(target)
 
     async def copy(counted: _Counted) -> None:
-        with localfiles.Writing(target, entry.size) as content:
+        with Writing(target, entry.size) as content:
             counted.reset(content.offset)
             async for piece in place.read(path, content.offset, entry.size - content.offset):
                 content.take(piece)
                 counted.add(len(piece))
-        theirs = await place.md5(path, entry.size)
-        if content.size != entry.size or content.md5 != theirs:
-            content.throw_away()
-            raise ConflictError(
-                f"{name}: {content.size} bytes with MD5 {content.md5} arrived, not {entry.size} "
-                f"with {theirs}"
-            )
-        content.keep(entry.modified)
+            theirs = await place.md5(path, entry.size)
+            if content.size != entry.size or content.md5 != theirs:
+                content.throw_away()
+                raise ConflictError(
+                    f"{name}: {content.size} bytes with MD5 {content.md5} arrived, not "
+                    f"{entry.size} with {theirs}"
+                )
+            content.keep(entry.modified)
 
     return _Task(name, entry.size, is_there, copy)
 

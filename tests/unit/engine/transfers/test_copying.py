@@ -119,6 +119,41 @@ async def test_a_command_goes_on_where_another_was_killed(tree, place, tmp_path)
     assert [path.name for path in back.iterdir()] == ["ä b"]
 
 
+async def test_two_commands_never_write_one_file(tree, place, tmp_path):
+    await _filled(place, tree)
+    back, others = tmp_path / "back", []
+
+    async def second() -> None:
+        others.append(await download(Folder(place.root), "sub/deep", back, Silence(), parallel=1))
+
+    class Meter(Silence):
+        def moved(self, count):
+            super().moved(count)
+            if self.there == 100_000:  # In the midst of the file.
+                others.append(asyncio.ensure_future(second()))
+
+    class Slow(Folder):
+        async def read(self, path, offset, length):
+            async for piece in super().read(path, offset, length):
+                await asyncio.sleep(0)
+                yield piece
+
+    first = await download(Slow(place.root), "sub/deep", back, Meter(), parallel=1)
+    await others[0]
+    assert (first.copied, first.failures) == (1, {})
+    assert content(back) == {"ä b": BIG}
+    (refused,) = others[1].failures.values()
+    assert "ä b: another command copies to it" in str(refused)
+
+
+async def test_the_longest_names_are_copied_too(place, tmp_path):
+    for name in ("x" * 255, "ü" * 126 + "xxx"):
+        (place.root / name).write_bytes(b"1")
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert (done.copied, done.failures) == (2, {})
+    assert content(tmp_path / "back") == content(place.root)
+
+
 async def test_left_bytes_of_another_file_are_thrown_away(tree, place, tmp_path):
     (place.root / ".ä b.batchai-part").write_bytes(b"something else")
     await upload(place, tree / "sub" / "deep", "", Silence(), parallel=1)
