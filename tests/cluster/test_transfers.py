@@ -89,21 +89,39 @@ def test_a_tree_there_and_back(
 
 def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, folder: str) -> None:
     process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
+    _until_partial(scene, f"{folder}/.big.*.batchai-part")
     (first,) = _transfer_pods(scene)
     scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, "--grace-period=0", "--force")
     assert "1 files copied" in batchai.ended(process)
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
+def test_two_commands_send_one_name(
+    batchai: Batchai, scene: Scene, big: Path, folder: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "big"
+    other.parent.mkdir()
+    other.write_bytes(os.urandom(1_000_000) * (BIG // 1_000_000))
+    words = "--share-name=logs", "-d", folder
+    processes = [batchai.start("storage", "upload", it, *words) for it in (big, other)]
+    for process in processes:
+        assert "1 files copied" in batchai.ended(process)
+    assert scene.onlooker.run("cat", f"/share/{folder}/big") in {
+        big.read_bytes(),
+        other.read_bytes(),
+    }
+    assert scene.onlooker.names(folder) == ["big"], "no partial file is left"
+
+
 def test_a_killed_command_goes_on_when_repeated(
     batchai: Batchai, scene: Scene, big: Path, folder: str, tmp_path: Path
 ) -> None:
     process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
+    _until_partial(scene, f"{folder}/.big.*.batchai-part")
     process.kill()
     process.communicate()
-    left = scene.onlooker.size(f"{folder}/.big.batchai-part")
+    (partial,) = [name for name in scene.onlooker.names(folder) if name.endswith("-part")]
+    left = scene.onlooker.size(f"{folder}/{partial}")
     assert 0 < left < BIG
     assert "1 files copied" in batchai.run(
         "storage", "upload", big, "--share-name=logs", "-d", folder
@@ -126,7 +144,7 @@ def test_a_share_that_fails_for_a_while(
     batchai: Batchai, big: Path, folder: str, scene: Scene
 ) -> None:
     process = batchai.start("storage", "upload", big, "--share-name=logs", "-d", folder)
-    _until_partial(scene, f"{folder}/.big.batchai-part")
+    _until_partial(scene, f"{folder}/.big.*.batchai-part")
     devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
     try:
         assert "1 files copied" in batchai.ended(process)

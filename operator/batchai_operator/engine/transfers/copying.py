@@ -182,11 +182,12 @@ def _sending(place: Place, local: Local, destination: str, there: Entry | None) 
     async def copy(counted: _Counted) -> None:
         offset = 0
         if local.size >= RESUMED_BYTES:
-            offset = min(await place.partial(path), local.size)
+            offset = min(await place.partial(path, local.key), local.size)
         content = localfiles.Reading(local.path, offset, local.size)
         counted.reset(offset)
-        await place.write(path, offset, local.size - offset, _counting(content.pieces(), counted))
-        await place.commit(path, local.size, content.md5, local.modified)
+        pieces = _counting(content.pieces(), counted)
+        await place.write(path, local.key, offset, local.size - offset, pieces)
+        await place.commit(path, local.key, local.size, content.md5, local.modified)
 
     return _Task(local.name, local.size, is_there, copy)
 

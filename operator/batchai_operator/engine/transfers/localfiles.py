@@ -7,6 +7,7 @@ the folder that the user named.
 import asyncio
 import hashlib
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ class Local:
     name: str
     size: int
     modified: int
+
+    @property
+    def key(self) -> str:
+        """What tells this state of this file on this machine from all others; hexadecimal."""
+        facts = f"{socket.gethostname()}\0{self.path.absolute()}\0{self.size}\0{self.modified}"
+        return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:

@@ -146,6 +146,37 @@ async def test_two_commands_never_write_one_file(tree, place, tmp_path):
     assert "ä b: another command copies to it" in str(refused)
 
 
+async def test_two_uploads_of_one_name_are_not_in_each_others_way(tree, place, tmp_path):
+    other = tmp_path / "other" / "ä b"
+    other.parent.mkdir()
+    other.write_bytes(BIG[::-1])
+    place.breaks_after = [300_000]
+    second: list[object] = []
+
+    class Meter(Silence):
+        def troubled(self, reason):
+            super().troubled(reason)  # The first is half there; now the second comes.
+            sending = upload(place, other, "", Silence(), parallel=1)
+            second.append(asyncio.ensure_future(sending))
+
+    first = await upload(place, tree / "sub" / "deep", "", Meter(), parallel=1)
+    (done,) = [await task for task in second]
+    assert (first.failures, done.failures) == ({}, {})
+    assert [offset for _, offset in place.offsets if offset] == [300_000], "what was there stays"
+    assert (place.root / "ä b").read_bytes() in {BIG, BIG[::-1]}
+    assert [path.name for path in place.root.iterdir()] == ["ä b"]
+
+
+def test_the_key_of_a_file_changes_with_it(tree):
+    def keys():
+        return [local.key for local in survey(tree)[0]]
+
+    before = keys()
+    assert (keys(), len(set(before))) == (before, 3)
+    os.utime(tree / "a.txt", (1, 1))
+    assert (keys()[0] != before[0], keys()[1:]) == (True, before[1:])
+
+
 async def test_the_longest_names_are_copied_too(place, tmp_path):
     for name in ("x" * 255, "ü" * 126 + "xxx"):
         (place.root / name).write_bytes(b"1")
@@ -155,7 +186,8 @@ async def test_the_longest_names_are_copied_too(place, tmp_path):
 
 
 async def test_left_bytes_of_another_file_are_thrown_away(tree, place, tmp_path):
-    (place.root / ".ä b.batchai-part").write_bytes(b"something else")
+    (source,), _ = survey(tree / "sub" / "deep")
+    (place.root / f".ä b.{source.key}.batchai-part").write_bytes(b"something else")
     await upload(place, tree / "sub" / "deep", "", Silence(), parallel=1)
     assert (place.root / "ä b").read_bytes() == BIG
     back = tmp_path / "back"
