@@ -25,6 +25,7 @@ from batchai_operator.errors import (
     BatchAIError,
     ConflictError,
     NotFoundError,
+    RejectedError,
     UnavailableError,
 )
 
@@ -123,11 +124,13 @@ async def upload(
     there = {entry.name: entry for entry in await _tree(place, destination, meter)}
     # A file brings the folders above it along.
     brought = {str(above) for local in files for above in PurePosixPath(local.name).parents}
-    for name in [*folders, *([] if files else ["."])]:
+    for name in [*filter(localfiles.is_text, folders), *([] if files else ["."])]:
         if name not in brought and name not in there:
             path = posixpath.join(destination, name)
             await _again(meter, lambda path=path: place.make_folder(path))  # type: ignore[misc]
     tasks = [_sending(place, local, destination, there.get(local.name)) for local in files]
+    lost = (name for name in folders if name not in brought and not localfiles.is_text(name))
+    tasks += map(_refusing, lost)
     return await _run(tasks, meter, parallel)
 
 
@@ -179,6 +182,9 @@ def _sending(place: Place, local: Local, destination: str, there: Entry | None) 
             return True
         return await place.md5(path, local.size) == await localfiles.md5(local.path)
 
+    if not localfiles.is_text(local.name):
+        return _refusing(local.name)
+
     async def copy(counted: _Counted) -> None:
         offset = 0
         if local.size >= RESUMED_BYTES:
@@ -190,6 +196,18 @@ def _sending(place: Place, local: Local, destination: str, there: Entry | None) 
         await place.commit(path, local.key, local.size, content.md5, local.modified)
 
     return _Task(local.name, local.size, is_there, copy)
+
+
+def _refusing(name: str) -> _Task:
+    """Return what fails for a name that JSON, shares and containers have no letters for."""
+
+    async def is_there() -> bool:
+        return False
+
+    async def copy(_: _Counted) -> None:
+        raise RejectedError(f"{name!r}: the name is not UTF-8; rename it.")
+
+    return _Task(name, 0, is_there, copy)
 
 
 def _fetching(place: Place, path: str, name: str, target: Path, entry: Entry) -> _Task:

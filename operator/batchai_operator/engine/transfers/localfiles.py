@@ -176,6 +176,15 @@ class Reading:
                 at += len(piece)
 
 
+def is_text(name: str) -> bool:
+    """Tell whether a name is UTF-8; others would be changed on the way, two to one perhaps."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def partial_name(name: str) -> str:
     """Return how a file is called until its bytes are all there; the longest names are summed up."""
     partial = _PARTIAL.format(name)

@@ -177,6 +177,21 @@ def test_the_key_of_a_file_changes_with_it(tree):
     assert (keys()[0] != before[0], keys()[1:]) == (True, before[1:])
 
 
+async def test_names_that_are_no_text_are_refused_one_by_one(tree, place):
+    for name in (b"a\xff", b"a\xfe", b"hollow\xff/x"):
+        path = Path(os.fsdecode(bytes(tree) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name)
+    Path(os.fsdecode(bytes(tree) + b"/void\xff")).mkdir()
+    done = await upload(place, tree, "to", Silence(), parallel=2)
+    assert done.copied == 3
+    assert sorted(map(os.fsencode, done.failures)) == [
+        b"a\xfe", b"a\xff", b"hollow\xff/x", b"void\xff",
+    ]  # fmt: skip
+    assert all("not UTF-8" in str(error) for error in done.failures.values())
+    assert not [path for path in place.root.rglob("*") if not path.name.isprintable()]
+
+
 async def test_the_longest_names_are_copied_too(place, tmp_path):
     for name in ("x" * 255, "ü" * 126 + "xxx"):
         (place.root / name).write_bytes(b"1")
