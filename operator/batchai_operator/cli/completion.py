@@ -134,10 +134,14 @@ def _add_mounts(
             }
         )
     if extra.container:
+        # A container has no URL that tells the cloud, and the driver would look in the public one.
+        is_elsewhere = account.suffix != STORAGE_SUFFIX
+        server = {"server": f"{account.name}.blob.{account.suffix}"} if is_elsewhere else {}
         volumes.setdefault("azureBlobFileSystems", []).append(
             {
                 "accountName": account.name,
                 "containerName": extra.container,
+                **server,
                 "relativeMountPath": extra.container_path,
             }
         )

@@ -117,6 +117,17 @@ def test_what_nothing_tells_is_an_error_that_names_the_variable(volumes, account
         complete(volumes, account)
 
 
+def test_mounts_of_flags_are_in_the_accounts_cloud():
+    china = StorageAccount("mine", "bWluZQ==", "core.chinacloudapi.cn")
+    flags = ExtraMounts(share="logs", container="data")
+    found, _, _ = complete_volumes(None, china, flags, namespace="team")
+    (share_,), (container,) = found["azureFileShares"], found["azureBlobFileSystems"]
+    assert share_["azureFileUrl"] == "https://mine.file.core.chinacloudapi.cn/logs"
+    assert container["server"] == "mine.blob.core.chinacloudapi.cn"
+    public, _, _ = complete_volumes(None, MINE, flags, namespace="team")
+    assert "server" not in public["azureBlobFileSystems"][0], "the operator may know a better one"
+
+
 SAID = "Secret azure-storage-account-batchaidev-secret with the key of storage account batchaidev"
 
 
