@@ -103,7 +103,7 @@ def test_a_reference_to_a_secret_or_a_key_vault_stays():
         (share("mine", credentials={"accountKey": KEY}), NONE, "AZURE_BATCHAI_STORAGE_KEY or"),
         (share("mine", credentials={"accountKey": KEY}), OTHER, "Please configure Azure Stor"),
         # A key that belongs to the named account is no other account's.
-        (share("other", credentials={"accountKey": KEY}), MINE, "stands for the key of account mine"),
+        (share("other", credentials={"accountKey": KEY}), MINE, "stands for the key of account"),
         (blob(), MINE, "no account name provided"),
         (
             {"azureFileShares": [{"relativeMountPath": "logs", "azureFileUrl": "logs"}]},

@@ -1,7 +1,7 @@
 """Files of this machine, as copying.py needs them: surveyed, and read from an offset.
 
-localwriting.py writes them. It knows nothing of places. Names that come from elsewhere are made by jobs, so none may lead out of
-the folder that the user named.
+localwriting.py writes them. It knows nothing of places. Names that come from elsewhere are made by
+jobs, so none may lead out of the folder that the user named.
 """
 
 import asyncio
@@ -186,7 +186,7 @@ def is_text(name: str) -> bool:
 
 
 def partial_name(name: str) -> str:
-    """Return how a file is called until its bytes are all there; the longest names are summed up."""
+    """Return how a file is called until its bytes are all there; long names are summed up."""
     partial = _PARTIAL.format(name)
     if len(os.fsencode(partial)) <= _LONGEST_NAME:
         return partial

@@ -177,12 +177,17 @@ def test_the_key_of_a_file_changes_with_it(tree):
     assert (keys()[0] != before[0], keys()[1:]) == (True, before[1:])
 
 
-async def test_names_that_are_no_text_are_refused_one_by_one(tree, place):
+@pytest.fixture
+def unreadable_names(tree: Path) -> None:
     for name in (b"a\xff", b"a\xfe", b"hollow\xff/x"):
         path = Path(os.fsdecode(bytes(tree) + b"/" + name))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(name)
     Path(os.fsdecode(bytes(tree) + b"/void\xff")).mkdir()
+
+
+@pytest.mark.usefixtures("unreadable_names")
+async def test_names_that_are_no_text_are_refused_one_by_one(tree, place):
     done = await upload(place, tree, "to", Silence(), parallel=2)
     assert done.copied == 3
     assert sorted(map(os.fsencode, done.failures)) == [
