@@ -90,7 +90,7 @@ def test_a_tree_there_and_back(
 
 def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, folder: str) -> None:
     with _upload(batchai, big, folder) as upload:
-        _until_partial(scene, f"{folder}/.big.batchai-part")
+        _until_partial(scene, f"{folder}/.big.*.batchai-part")
         (first,) = _transfer_pods(scene)
         gone_at_once = ("--grace-period=0", "--force")
         scene.kubectl.run("delete", "pod", "-n", scene.namespace, first, *gone_at_once)
@@ -98,12 +98,29 @@ def test_an_upload_survives_its_pod(batchai: Batchai, scene: Scene, big: Path, f
     assert scene.onlooker.run("cat", f"/share/{folder}/big") == big.read_bytes()
 
 
+def test_two_commands_send_one_name(
+    batchai: Batchai, scene: Scene, big: Path, folder: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / "big"
+    other.parent.mkdir()
+    other.write_bytes(os.urandom(1_000_000) * (BIG // 1_000_000))
+    with _upload(batchai, big, folder) as first, _upload(batchai, other, folder) as second:
+        for upload in (first, second):
+            assert b"1 file copied" in upload.rest()
+    assert scene.onlooker.run("cat", f"/share/{folder}/big") in {
+        big.read_bytes(),
+        other.read_bytes(),
+    }
+    assert scene.onlooker.names(folder) == ["big"], "no partial file is left"
+
+
 def test_a_killed_command_goes_on_when_repeated(
     batchai: Batchai, scene: Scene, big: Path, folder: str, tmp_path: Path
 ) -> None:
     with _upload(batchai, big, folder):
-        _until_partial(scene, f"{folder}/.big.batchai-part")
-    left = scene.onlooker.size(f"{folder}/.big.batchai-part")
+        _until_partial(scene, f"{folder}/.big.*.batchai-part")
+    (partial,) = [name for name in scene.onlooker.names(folder) if name.endswith("-part")]
+    left = scene.onlooker.size(f"{folder}/{partial}")
     assert 0 < left < BIG
     assert "1 file copied" in batchai.said(
         "storage", "upload", big, "--share-name=logs", "-d", folder
@@ -124,7 +141,7 @@ def test_a_share_that_fails_for_a_while(
     batchai: Batchai, big: Path, folder: str, scene: Scene
 ) -> None:
     with _upload(batchai, big, folder) as upload:
-        _until_partial(scene, f"{folder}/.big.batchai-part")
+        _until_partial(scene, f"{folder}/.big.*.batchai-part")
         devcluster("storage", "fault", "--share", "logs", "eio", "--seconds", "10")
         try:
             assert b"1 file copied" in upload.rest()

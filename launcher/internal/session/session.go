@@ -26,6 +26,7 @@ const pieceBytes = 256 << 10
 var (
 	errReadOnly = errors.New("this folder can only be read")
 	errMismatch = errors.New("what arrived is not what was sent")
+	errKey      = errors.New("a key is 64 small hexadecimal digits at most")
 )
 
 // final are errors that do not pass by themselves; after all others it is worth trying again.
@@ -37,6 +38,7 @@ var final = []unix.Errno{
 type Request struct {
 	Do       string `json:"do"` // tree, list, hash, read, partial, write, commit, folder
 	Path     string `json:"path"`
+	Key      string `json:"key"` // of the source, for partial, write, commit
 	Offset   int64  `json:"offset"`
 	Length   int64  `json:"length"`
 	MD5      string `json:"md5"`
@@ -104,7 +106,7 @@ func (s *Session) answer(wish Request) error {
 		}
 		err = failure
 	case "partial":
-		answer.Size, err = s.partial(wish.Path)
+		answer.Size, err = s.partial(wish)
 	case "commit":
 		answer.Size, answer.MD5, err = s.commit(wish)
 	case "folder":

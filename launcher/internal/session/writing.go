@@ -1,10 +1,15 @@
 package session
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -12,12 +17,35 @@ import (
 const (
 	partialPrefix = "."
 	partialSuffix = ".batchai-part"
+	longestName   = 255
+	// From this size on it is worth a look whether others have left bytes of a file, after a day for good.
+	sweptBytes = 1 << 20
+	sweptAfter = 24 * time.Hour
 )
 
+var validKey = regexp.MustCompile(`^[0-9a-f]{0,64}$`)
+
 // partialOf names the file that collects the bytes of another until they are all there, in the same
-// folder, so that renaming it moves nothing.
-func partialOf(name string) string {
-	return path.Join(path.Dir(name), partialPrefix+path.Base(name)+partialSuffix)
+// folder, so that renaming it moves nothing. The key tells of which source they are: who sends another
+// file under the same name at the same time has a partial file of his own.
+func partialOf(name, key string) string {
+	return path.Join(path.Dir(name), partialBase(path.Base(name))+keyPart(key)+partialSuffix)
+}
+
+func keyPart(key string) string {
+	if key == "" {
+		return ""
+	}
+	return "." + key
+}
+
+// partialBase is how all partial files of a name begin; those of the longest names are summed up.
+func partialBase(base string) string {
+	if len(partialPrefix+base+keyPart(strings.Repeat("0", 64))+partialSuffix) > longestName {
+		sum := sha256.Sum256([]byte(base))
+		base = hex.EncodeToString(sum[:])
+	}
+	return partialPrefix + base
 }
 
 func isPartial(name string) bool {
@@ -25,8 +53,11 @@ func isPartial(name string) bool {
 }
 
 // partial tells how many bytes of a file have arrived in earlier conversations.
-func (s *Session) partial(name string) (int64, error) {
-	info, err := s.root.Stat(partialOf(name))
+func (s *Session) partial(wish Request) (int64, error) {
+	if !validKey.MatchString(wish.Key) {
+		return 0, errKey
+	}
+	info, err := s.root.Stat(partialOf(wish.Path, wish.Key))
 	if os.IsNotExist(err) {
 		return 0, nil
 	}
@@ -73,11 +104,15 @@ func (s *Session) openPartial(wish Request) (*os.File, error) {
 	if err := s.folder(path.Dir(wish.Path)); err != nil {
 		return nil, err
 	}
+	if !validKey.MatchString(wish.Key) {
+		return nil, errKey
+	}
 	flags := os.O_RDWR | os.O_CREATE
-	if wish.Offset == 0 {
+	if wish.Offset == 0 && wish.Key == "" {
+		// With a key, what is there is of the same source; another command may be writing it.
 		flags |= os.O_TRUNC
 	}
-	file, err := s.root.OpenFile(partialOf(wish.Path), flags, 0o666)
+	file, err := s.root.OpenFile(partialOf(wish.Path, wish.Key), flags, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +130,18 @@ func (s *Session) commit(wish Request) (int64, string, error) {
 	if !s.writable {
 		return 0, "", errReadOnly
 	}
-	partial := partialOf(wish.Path)
+	if !validKey.MatchString(wish.Key) {
+		return 0, "", errKey
+	}
+	partial := partialOf(wish.Path, wish.Key)
 	size, sum, err := s.hash(partial, -1)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another command with the same source may have been first.
+		if size, sum, err := s.hash(wish.Path, -1); err == nil && size == wish.Length && sum == wish.MD5 {
+			return size, sum, nil
+		}
+		return 0, "", fmt.Errorf("%w: it is not there any more", errMismatch)
+	}
 	if err != nil {
 		return size, sum, err
 	}
@@ -108,7 +153,32 @@ func (s *Session) commit(wish Request) (int64, string, error) {
 		// A container keeps no such time; then the content is compared where the time would do.
 		_ = s.root.Chtimes(partial, time.Time{}, time.Unix(0, wish.Modified))
 	}
-	return size, sum, s.root.Rename(partial, wish.Path)
+	if err := s.root.Rename(partial, wish.Path); err != nil {
+		return size, sum, err
+	}
+	if size >= sweptBytes {
+		s.sweep(wish.Path)
+	}
+	return size, sum, nil
+}
+
+// sweep removes partial files of a name that nobody goes on with: their sources have changed.
+func (s *Session) sweep(name string) {
+	folder := path.Dir(name)
+	names, err := s.names(folder)
+	if err != nil {
+		return
+	}
+	for _, left := range names {
+		key, is := strings.CutPrefix(strings.TrimSuffix(left, partialSuffix), partialBase(path.Base(name)))
+		if !is || !isPartial(left) || !validKey.MatchString(strings.TrimPrefix(key, ".")) {
+			continue
+		}
+		info, err := s.root.Lstat(path.Join(folder, left))
+		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > sweptAfter {
+			_ = s.root.Remove(path.Join(folder, left))
+		}
+	}
 }
 
 // folder makes a folder, and those above it.

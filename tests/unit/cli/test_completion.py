@@ -102,6 +102,8 @@ def test_a_reference_to_a_secret_or_a_key_vault_stays():
         (blob(accountName=ACCOUNT), NONE, "Please configure Azure Storage account name"),
         (share("mine", credentials={"accountKey": KEY}), NONE, "AZURE_BATCHAI_STORAGE_KEY or"),
         (share("mine", credentials={"accountKey": KEY}), OTHER, "Please configure Azure Stor"),
+        # A key that belongs to the named account is no other account's.
+        (share("other", credentials={"accountKey": KEY}), MINE, "stands for the key of account"),
         (blob(), MINE, "no account name provided"),
         (
             {"azureFileShares": [{"relativeMountPath": "logs", "azureFileUrl": "logs"}]},
@@ -113,6 +115,17 @@ def test_a_reference_to_a_secret_or_a_key_vault_stays():
 def test_what_nothing_tells_is_an_error_that_names_the_variable(volumes, account, complaint):
     with pytest.raises(InvalidSpecError, match=complaint):
         complete(volumes, account)
+
+
+def test_mounts_of_flags_are_in_the_accounts_cloud():
+    china = StorageAccount("mine", "bWluZQ==", "core.chinacloudapi.cn")
+    flags = ExtraMounts(share="logs", container="data")
+    found, _, _ = complete_volumes(None, china, flags, namespace="team")
+    (share_,), (container,) = found["azureFileShares"], found["azureBlobFileSystems"]
+    assert share_["azureFileUrl"] == "https://mine.file.core.chinacloudapi.cn/logs"
+    assert container["server"] == "mine.blob.core.chinacloudapi.cn"
+    public, _, _ = complete_volumes(None, MINE, flags, namespace="team")
+    assert "server" not in public["azureBlobFileSystems"][0], "the operator may know a better one"
 
 
 SAID = "Secret azure-storage-account-batchaidev-secret with the key of storage account batchaidev"

@@ -25,7 +25,8 @@ class Container:
                 entry = self.entry(name, content) if not slash else BlobEntry(f"{prefix}{head}/")
                 found[entry.name] = entry
         entries = [found[name] for name in sorted(found)]
-        for start in range(0, len(entries), self.page):
+        # Storage answers with one page at least, which is empty where there is nothing.
+        for start in range(0, len(entries) or 1, self.page):
             yield entries[start : start + self.page]
 
     def entry(self, name, content):

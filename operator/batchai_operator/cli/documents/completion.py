@@ -134,10 +134,14 @@ def _add_mounts(
             }
         )
     if extra.container:
+        # A container has no URL that tells the cloud, and the driver would look in the public one.
+        is_elsewhere = account.suffix != STORAGE_SUFFIX
+        server = {"server": f"{account.name}.blob.{account.suffix}"} if is_elsewhere else {}
         volumes.setdefault("azureBlobFileSystems", []).append(
             {
                 "accountName": account.name,
                 "containerName": extra.container,
+                **server,
                 "relativeMountPath": extra.container_path,
             }
         )
@@ -215,6 +219,15 @@ def _take_key(path: str, volume: dict[str, Any], account: StorageAccount) -> str
             raise InvalidSpecError(
                 f"{path}.credentials.accountKey contains {KEY_PLACEHOLDER}. {CONFIGURE_KEY} Or "
                 "remove `credentials` and keep the key in Secret "
+                f"{storage_secret_name(volume['accountName'])}.",
+                field=f"{path}.credentials.accountKey",
+            )
+        if account.name not in {None, volume["accountName"]}:
+            # Its Secret serves other jobs, and would be overwritten with a key that is not its own.
+            raise InvalidSpecError(
+                f"{path}.credentials.accountKey: {KEY_PLACEHOLDER} stands for the key of account "
+                f"{account.name}, but the volume is of account {volume['accountName']}. Remove "
+                "`credentials` and keep the key in Secret "
                 f"{storage_secret_name(volume['accountName'])}.",
                 field=f"{path}.credentials.accountKey",
             )

@@ -40,7 +40,7 @@ class BlobFolder:
         prefix = f"{folder}/" if folder else ""
         found, known = False, {folder}
         async for page in self._container.walk(prefix):
-            found = True
+            found = found or bool(page)  # Of nothing, storage tells one empty page.
             prefixes = {entry.name.rstrip("/") for entry in page if entry.size is None}
             shown = []
             for entry in page:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from batchai_operator.engine.transfers import localfiles
 from batchai_operator.engine.transfers.localfiles import Local
+from batchai_operator.engine.transfers.localwriting import Writing
 from batchai_operator.engine.transfers.place import Entry, Place
 from batchai_operator.engine.transfers.tasks import (
     Counted,
@@ -24,7 +25,7 @@ from batchai_operator.engine.transfers.tasks import (
     kept,
     run_all,
 )
-from batchai_operator.errors import ConflictError, NotFoundError
+from batchai_operator.errors import ConflictError, NotFoundError, RejectedError
 
 RESUMED_BYTES = 1 << 20
 """Smaller files are sent again from their beginning: asking what is there would cost as much."""
@@ -54,12 +55,14 @@ async def upload(
     # A file brings the folders above it along.
     brought = {str(above) for local in files for above in PurePosixPath(local.name).parents}
     tally = Tally()
-    for name in [*folders, *([] if files else ["."])]:
+    for name in [*filter(localfiles.is_text, folders), *([] if files else ["."])]:
         if name not in brought and not (name in there and there[name].is_directory):
             path = posixpath.join(destination, name)
             with kept(tally, name):
                 await again(meter, lambda path=path: place.make_folder(path))  # type: ignore[misc]
     tasks = [_sending(place, local, destination, there.get(local.name)) for local in files]
+    lost = (name for name in folders if name not in brought and not localfiles.is_text(name))
+    tasks += map(_refusing, lost)
     return await run_all(tasks, meter, parallel, tally)
 
 
@@ -112,16 +115,32 @@ def _sending(place: Place, local: Local, destination: str, there: Entry | None) 
             return True
         return await place.md5(path, local.size) == await localfiles.md5(local.path)
 
+    if not localfiles.is_text(local.name):
+        return _refusing(local.name)
+
     async def copy(counted: Counted) -> None:
         offset = 0
         if local.size >= RESUMED_BYTES:
-            offset = min(await place.partial(path), local.size)
+            offset = min(await place.partial(path, local.key), local.size)
         content = localfiles.Reading(local.path, offset, local.size)
         counted.reset(offset)
-        await place.write(path, offset, local.size - offset, _counting(content.pieces(), counted))
-        await place.commit(path, local.size, content.md5, local.modified)
+        pieces = _counting(content.pieces(), counted)
+        await place.write(path, local.key, offset, local.size - offset, pieces)
+        await place.commit(path, local.key, local.size, content.md5, local.modified)
 
     return Task(local.name, local.size, is_there, copy)
+
+
+def _refusing(name: str) -> Task:
+    """Return what fails for a name that JSON, shares and containers have no letters for."""
+
+    async def is_there() -> bool:
+        return False
+
+    async def copy(_: Counted) -> None:
+        raise RejectedError(f"{name!r}: the name is not UTF-8; rename it.")
+
+    return Task(name, 0, is_there, copy)
 
 
 def _fetching(place: Place, path: str, name: str, target: Path, entry: Entry) -> Task:
@@ -134,19 +153,19 @@ def _fetching(place: Place, path: str, name: str, target: Path, entry: Entry) ->
         return await place.md5(path, entry.size) == await localfiles.md5(target)
 
     async def copy(counted: Counted) -> None:
-        with localfiles.Writing(target, entry.size) as content:
+        with Writing(target, entry.size) as content:
             counted.reset(content.offset)
             async for piece in place.read(path, content.offset, entry.size - content.offset):
                 content.take(piece)
                 counted.add(len(piece))
-        theirs = await place.md5(path, entry.size)
-        if content.size != entry.size or content.md5 != theirs:
-            content.throw_away()
-            raise ConflictError(
-                f"{name}: {content.size} bytes with MD5 {content.md5} arrived, not {entry.size} "
-                f"with {theirs}"
-            )
-        content.keep(entry.modified)
+            theirs = await place.md5(path, entry.size)
+            if content.size != entry.size or content.md5 != theirs:
+                content.throw_away()
+                raise ConflictError(
+                    f"{name}: {content.size} bytes with MD5 {content.md5} arrived, not "
+                    f"{entry.size} with {theirs}"
+                )
+            content.keep(entry.modified)
 
     return Task(name, entry.size, is_there, copy)
 

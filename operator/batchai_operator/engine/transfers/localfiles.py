@@ -1,23 +1,23 @@
-"""Files of this machine, as copying.py needs them: surveyed, read from an offset, written in parts.
+"""Files of this machine, as copying.py needs them: surveyed, and read from an offset.
 
-It knows nothing of places. Names that come from elsewhere are made by jobs, so none may lead out of
-the folder that the user named.
+localwriting.py writes them. It knows nothing of places. Names that come from elsewhere are made by
+jobs, so none may lead out of the folder that the user named.
 """
 
 import asyncio
 import hashlib
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import BinaryIO, Self
 
 from batchai_operator.errors import ConflictError, NotFoundError, RejectedError
 
 PIECE_BYTES = 256 << 10
 _PARTIAL = ".{}.batchai-part"
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ class Local:
     name: str
     size: int
     modified: int
+
+    @property
+    def key(self) -> str:
+        """What tells this state of this file on this machine from all others; hexadecimal."""
+        facts = f"{socket.gethostname()}\0{self.path.absolute()}\0{self.size}\0{self.modified}"
+        return hashlib.sha256(facts.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
@@ -62,7 +68,7 @@ def survey(source: Path) -> tuple[Sequence[Local], Sequence[str]]:
         folders += [str(relative / name) for name in names]
         for name in sorted(file_names):
             local = look(Path(folder, name))
-            if local is not None and not _is_partial(name):
+            if local is not None and not is_partial(name):
                 files.append(Local(local.path, str(relative / name), local.size, local.modified))
     return files, folders
 
@@ -82,7 +88,7 @@ def _unreadable(error: OSError) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
     """Turn what this machine says about one file into an error of ours, which names it."""
     try:
         yield
@@ -117,7 +123,7 @@ def make_folder(path: Path) -> None:
     Raises:
         RejectedError: it cannot be made.
     """
-    with _told(path):
+    with told(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -129,8 +135,8 @@ async def md5(path: Path) -> str:
     """
 
     def sum_up() -> str:
-        with _told(path), path.open("rb") as file:
-            return hashlib.file_digest(file, _md5).hexdigest()
+        with told(path), path.open("rb") as file:
+            return hashlib.file_digest(file, new_md5).hexdigest()
 
     return await asyncio.to_thread(sum_up)
 
@@ -140,7 +146,7 @@ class Reading:
 
     def __init__(self, path: Path, offset: int, size: int) -> None:
         self._path, self._offset, self._size = path, offset, size
-        self._sum = _md5()
+        self._sum = new_md5()
 
     @property
     def md5(self) -> str:
@@ -155,12 +161,12 @@ class Reading:
             RejectedError: it cannot be read, or is not there any more.
         """
         at = 0
-        with _told(self._path):
+        with told(self._path):
             opened = self._path.open("rb")
         with opened as file:
             while at < self._size:
                 limit = self._offset - at if at < self._offset else self._size - at
-                with _told(self._path):
+                with told(self._path):
                     piece = file.read(min(PIECE_BYTES, limit))
                 if not piece:
                     raise ConflictError(f"{self._path} became shorter while it was read.")
@@ -170,76 +176,30 @@ class Reading:
                 at += len(piece)
 
 
-class Writing:
-    """A file that gets its bytes in parts, beside where it will be, and its name at the end.
-
-    Attributes:
-        offset: bytes that an earlier attempt left.
-        size: bytes so far.
-    """
-
-    def __init__(self, target: Path, size: int) -> None:
-        self._target = target
-        self._partial = target.with_name(_PARTIAL.format(target.name))
-        self._file: BinaryIO | None = None
-        self._sum = _md5()
-        self._limit = size
-        self.offset = self.size = 0
-
-    def __enter__(self) -> Self:
-        make_folder(self._target.parent)
-        with _told(self._partial):
-            self._file = self._partial.open("a+b")
-            if self._file.tell() > self._limit:
-                self._file.truncate(0)
-            self._file.seek(0)
-            while piece := self._file.read(PIECE_BYTES):
-                self._sum.update(piece)
-                self.size += len(piece)
-        self.offset = self.size
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            with _told(self._partial):  # What was kept in memory is written now.
-                self._file.close()
-
-    @property
-    def md5(self) -> str:
-        """Sum of all bytes so far."""
-        return self._sum.hexdigest()
-
-    def take(self, piece: bytes) -> None:
-        """Put bytes behind the others.
-
-        Raises:
-            RejectedError: this machine does not take them.
-        """
-        assert self._file is not None, "enter the context first"  # noqa: S101 (a bug of ours)
-        with _told(self._partial):
-            self._file.write(piece)
-        self._sum.update(piece)
-        self.size += len(piece)
-
-    def keep(self, modified: int) -> None:
-        """Give the file its name and its time."""
-        with _told(self._target):
-            os.utime(self._partial, ns=(modified, modified))
-            self._partial.replace(self._target)
-
-    def throw_away(self) -> None:
-        """Remove what arrived."""
-        with _told(self._partial):
-            self._partial.unlink(missing_ok=True)
+def is_text(name: str) -> bool:
+    """Tell whether a name is UTF-8; others would be changed on the way, two to one perhaps."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-def _is_partial(name: str) -> bool:
+def partial_name(name: str) -> str:
+    """Return how a file is called until its bytes are all there; long names are summed up."""
+    partial = _PARTIAL.format(name)
+    if len(os.fsencode(partial)) <= _LONGEST_NAME:
+        return partial
+    return _PARTIAL.format(hashlib.sha256(os.fsencode(name)).hexdigest())
+
+
+def is_partial(name: str) -> bool:
+    """Tell whether a name is one of `partial_name`."""
     before, after = _PARTIAL.split("{}")
     return name.startswith(before) and name.endswith(after)
 
 
-def _md5() -> "hashlib._Hash":
+def new_md5() -> "hashlib._Hash":
+    """Return an empty sum."""
     # The storage services' own check of content, not a signature.
     return hashlib.md5(usedforsecurity=False)

@@ -49,15 +49,26 @@ class Place(Protocol):
         """Yield bytes of a file; fewer than `length` where it ends before."""
         ...
 
-    async def partial(self, path: str) -> int:
-        """Tell how many bytes of a file an interrupted `write` has left there."""
+    async def partial(self, path: str, key: str) -> int:
+        """Tell how many bytes of a file an interrupted `write` with the same key has left there."""
         ...
 
-    async def write(self, path: str, offset: int, length: int, pieces: Iterable[bytes]) -> None:
-        """Put bytes behind those that are there; the file has no name before `commit`."""
+    async def write(
+        self, path: str, key: str, offset: int, length: int, pieces: Iterable[bytes]
+    ) -> None:
+        """Put bytes behind those that are there; the file has no name before `commit`.
+
+        Args:
+            path: the file.
+            key: hexadecimal digits for the source of the bytes, so that two who send different
+                files under one name at a time are not in each other's way.
+            offset: of the first byte.
+            length: number of bytes.
+            pieces: the bytes.
+        """
         ...
 
-    async def commit(self, path: str, length: int, md5: str, modified: int) -> None:
+    async def commit(self, path: str, key: str, length: int, md5: str, modified: int) -> None:
         """Compare what arrived with what was sent, and give the file its name.
 
         Raises:

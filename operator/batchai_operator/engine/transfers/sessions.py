@@ -83,20 +83,24 @@ class SessionPlace:
             async for piece in talk.content(do="read", path=path, offset=offset, length=length):
                 yield piece
 
-    async def partial(self, path: str) -> int:
+    async def partial(self, path: str, key: str) -> int:
         """Tell what an interrupted `write` left (see `Place`)."""
         async with self._conversation() as talk:
-            return int((await talk.ask(do="partial", path=path))["size"])
+            return int((await talk.ask(do="partial", path=path, key=key))["size"])
 
-    async def write(self, path: str, offset: int, length: int, pieces: Iterable[bytes]) -> None:
+    async def write(
+        self, path: str, key: str, offset: int, length: int, pieces: Iterable[bytes]
+    ) -> None:
         """Put bytes there (see `Place`)."""
         async with self._conversation() as talk:
-            await talk.ask(pieces, do="write", path=path, offset=offset, length=length)
+            await talk.ask(pieces, do="write", path=path, key=key, offset=offset, length=length)
 
-    async def commit(self, path: str, length: int, md5: str, modified: int) -> None:
+    async def commit(self, path: str, key: str, length: int, md5: str, modified: int) -> None:
         """Compare and name (see `Place`)."""
         async with self._conversation() as talk:
-            await talk.ask(do="commit", path=path, length=length, md5=md5, modified=modified)
+            await talk.ask(
+                do="commit", path=path, key=key, length=length, md5=md5, modified=modified
+            )
 
     async def make_folder(self, path: str) -> None:
         """Make a folder (see `Place`)."""

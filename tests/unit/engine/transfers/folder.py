@@ -59,15 +59,17 @@ class Folder:
                 raise UnavailableError("the connection broke")
             yield data[at : at + 1000]
 
-    async def partial(self, path: str) -> int:
+    async def partial(self, path: str, key: str) -> int:
         self._look()
-        part = self._part(path)
+        part = self._part(path, key)
         return part.stat().st_size if part.exists() else 0
 
-    async def write(self, path: str, offset: int, length: int, pieces: Iterable[bytes]) -> None:
+    async def write(
+        self, path: str, key: str, offset: int, length: int, pieces: Iterable[bytes]
+    ) -> None:
         self._look()
         self.offsets.append((path, offset))
-        part = self._part(path)
+        part = self._part(path, key)
         part.parent.mkdir(parents=True, exist_ok=True)
         before = part.read_bytes()[:offset] if offset else b""
         data = b"".join(pieces)
@@ -80,9 +82,9 @@ class Folder:
             raise UnavailableError("the connection broke")
         part.write_bytes(before + data)
 
-    async def commit(self, path: str, length: int, md5: str, modified: int) -> None:
+    async def commit(self, path: str, key: str, length: int, md5: str, modified: int) -> None:
         self._look()
-        part = self._part(path)
+        part = self._part(path, key)
         data = part.read_bytes()
         if (len(data), _md5(data)) != (length, md5):
             part.unlink()
@@ -101,8 +103,8 @@ class Folder:
         if self.is_away:
             raise UnavailableError("away")
 
-    def _part(self, path: str) -> Path:
-        return (self.root / path).with_name(f".{Path(path).name}.batchai-part")
+    def _part(self, path: str, key: str) -> Path:
+        return (self.root / path).with_name(f".{Path(path).name}.{key}.batchai-part")
 
     def _entry(self, path: Path, name: str) -> Entry:
         found = path.stat()

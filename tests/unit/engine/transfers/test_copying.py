@@ -119,8 +119,95 @@ async def test_a_command_goes_on_where_another_was_killed(tree, place, tmp_path)
     assert [path.name for path in back.iterdir()] == ["ä b"]
 
 
+async def test_two_commands_never_write_one_file(tree, place, tmp_path):
+    await _filled(place, tree)
+    back, others = tmp_path / "back", []
+
+    async def second() -> None:
+        others.append(await download(Folder(place.root), "sub/deep", back, Silence(), parallel=1))
+
+    class Meter(Silence):
+        def moved(self, count):
+            super().moved(count)
+            if self.there == 100_000:  # In the midst of the file.
+                others.append(asyncio.ensure_future(second()))
+
+    class Slow(Folder):
+        async def read(self, path, offset, length):
+            async for piece in super().read(path, offset, length):
+                await asyncio.sleep(0)
+                yield piece
+
+    first = await download(Slow(place.root), "sub/deep", back, Meter(), parallel=1)
+    await others[0]
+    assert (first.copied, first.failures) == (1, {})
+    assert content(back) == {"ä b": BIG}
+    (refused,) = others[1].failures.values()
+    assert "ä b: another command copies to it" in str(refused)
+
+
+async def test_two_uploads_of_one_name_are_not_in_each_others_way(tree, place, tmp_path):
+    other = tmp_path / "other" / "ä b"
+    other.parent.mkdir()
+    other.write_bytes(BIG[::-1])
+    place.breaks_after = [300_000]
+    second: list[object] = []
+
+    class Meter(Silence):
+        def troubled(self, reason):
+            super().troubled(reason)  # The first is half there; now the second comes.
+            sending = upload(place, other, "", Silence(), parallel=1)
+            second.append(asyncio.ensure_future(sending))
+
+    first = await upload(place, tree / "sub" / "deep", "", Meter(), parallel=1)
+    (done,) = [await task for task in second]
+    assert (first.failures, done.failures) == ({}, {})
+    assert [offset for _, offset in place.offsets if offset] == [300_000], "what was there stays"
+    assert (place.root / "ä b").read_bytes() in {BIG, BIG[::-1]}
+    assert [path.name for path in place.root.iterdir()] == ["ä b"]
+
+
+def test_the_key_of_a_file_changes_with_it(tree):
+    def keys():
+        return [local.key for local in survey(tree)[0]]
+
+    before = keys()
+    assert (keys(), len(set(before))) == (before, 3)
+    os.utime(tree / "a.txt", (1, 1))
+    assert (keys()[0] != before[0], keys()[1:]) == (True, before[1:])
+
+
+@pytest.fixture
+def unreadable_names(tree: Path) -> None:
+    for name in (b"a\xff", b"a\xfe", b"hollow\xff/x"):
+        path = Path(os.fsdecode(bytes(tree) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name)
+    Path(os.fsdecode(bytes(tree) + b"/void\xff")).mkdir()
+
+
+@pytest.mark.usefixtures("unreadable_names")
+async def test_names_that_are_no_text_are_refused_one_by_one(tree, place):
+    done = await upload(place, tree, "to", Silence(), parallel=2)
+    assert done.copied == 3
+    assert sorted(map(os.fsencode, done.failures)) == [
+        b"a\xfe", b"a\xff", b"hollow\xff/x", b"void\xff",
+    ]  # fmt: skip
+    assert all("not UTF-8" in str(error) for error in done.failures.values())
+    assert not [path for path in place.root.rglob("*") if not path.name.isprintable()]
+
+
+async def test_the_longest_names_are_copied_too(place, tmp_path):
+    for name in ("x" * 255, "ü" * 126 + "xxx"):
+        (place.root / name).write_bytes(b"1")
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert (done.copied, done.failures) == (2, {})
+    assert content(tmp_path / "back") == content(place.root)
+
+
 async def test_left_bytes_of_another_file_are_thrown_away(tree, place, tmp_path):
-    (place.root / ".ä b.batchai-part").write_bytes(b"something else")
+    (source,), _ = survey(tree / "sub" / "deep")
+    (place.root / f".ä b.{source.key}.batchai-part").write_bytes(b"something else")
     await upload(place, tree / "sub" / "deep", "", Silence(), parallel=1)
     assert (place.root / "ä b").read_bytes() == BIG
     back = tmp_path / "back"

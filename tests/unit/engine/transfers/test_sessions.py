@@ -104,9 +104,9 @@ async def test_answers_may_be_cut_anywhere_and_one_conversation_serves_all():
 async def test_bytes_follow_the_request():
     launcher = Launcher([lines(OK)])
     async with place(launcher) as there:
-        await there.write("f", 3, 4, [b"ab", b"\n\x00"])
+        await there.write("f", "aa", 3, 4, [b"ab", b"\n\x00"])
     head, _, body = bytes(launcher.sent[0]).partition(b"\n")
-    assert json.loads(head) == {"do": "write", "path": "f", "offset": 3, "length": 4}
+    assert json.loads(head) == {"do": "write", "path": "f", "key": "aa", "offset": 3, "length": 4}
     assert body == b"ab\n\x00"
 
 
@@ -125,7 +125,7 @@ async def test_an_error_is_an_answer_and_the_conversation_goes_on(kind, error):
     launcher = Launcher([lines(refusal, OK)])
     async with place(launcher) as there:
         with pytest.raises(error, match="no"):
-            await there.commit("f", 1, "x", 0)
+            await there.commit("f", "aa", 1, "x", 0)
         await there.make_folder("f")
     assert len(launcher.sent) == 2, "one conversation, then closed"
 
@@ -135,7 +135,7 @@ async def test_a_conversation_that_broke_is_not_used_again():
     async with place(launcher) as there:
         with pytest.raises(UnavailableError):
             assert [piece async for piece in there.read("f", 0, 9)]
-        assert await there.partial("f") == 3
+        assert await there.partial("f", "aa") == 3
     assert launcher.found == 2
 
 
@@ -145,7 +145,7 @@ async def test_a_reader_that_stops_early_leaves_no_rest_for_the_next():
         reading = there.read("f", 0, 6)
         await anext(reading)
         await reading.aclose()
-        assert await there.partial("f") == 0
+        assert await there.partial("f", "aa") == 0
     assert launcher.found == 2
 
 
@@ -155,7 +155,7 @@ async def test_a_pod_that_does_not_answer_is_forgotten(error: BatchAIError):
     launcher.on_open = error
     async with place(launcher) as there:
         with pytest.raises(UnavailableError, match=str(error)):
-            await there.partial("f")
+            await there.partial("f", "aa")
     assert launcher.forgotten == 1
 
 
@@ -169,7 +169,7 @@ async def test_silence_ends_a_conversation(monkeypatch):
 
     async with place(Mute()) as there:
         with pytest.raises(UnavailableError, match="Nothing was heard"):
-            await there.partial("f")
+            await there.partial("f", "aa")
 
 
 class Silent(Run):
