@@ -14,8 +14,8 @@ from typing import Literal, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 
 from batchai_operator import names
 from batchai_operator.engine.ports import EVENTS, ExecStream, Object, Resource
@@ -41,7 +41,7 @@ class KubeClient:
 
     def __init__(self, access: Access, *, timeout: float = 15) -> None:
         self._access = access
-        self._api = ApiClient(access.configuration)
+        self._rest = RESTClientObject(access.configuration)
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5, timeout))
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -53,7 +53,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()
+        await self._rest.close()
 
     @property
     def default_namespace(self) -> str:
@@ -238,7 +238,7 @@ class KubeClient:
     ) -> AbstractAsyncContextManager[ExecStream]:
         """Run a command in a container (see `Commands`)."""
         self._counts["exec", "pods/exec"] += 1
-        return Execution(self._api, namespace, pod, container, command, stdin=stdin)
+        return Execution(self._rest, namespace, pod, container, command, stdin=stdin)
 
     async def _object(
         self,
@@ -259,12 +259,12 @@ class KubeClient:
         doing = f"{verb} {plural} {name or ''}".rstrip()
         path = object_path(resource, namespace, name, subresource)
         wanted = urlencode({key: value for key, value in (query or {}).items() if value})
-        configuration = self._api.configuration
+        configuration = self._access.configuration
         headers = await authorization(configuration)
         headers |= {"Accept": "application/json", "Content-Type": content_type}
         headers["User-Agent"] = names.FIELD_MANAGER
         with connection_errors(doing):
-            response = await self._api.rest_client.request(
+            response = await self._rest.request(
                 method,
                 f"{configuration.host}{path}{'?' if wanted else ''}{wanted}",
                 headers=headers,
