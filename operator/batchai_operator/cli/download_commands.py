@@ -112,7 +112,7 @@ def download_output(
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
         check_directory(job, directory)
-        sources = JobSources(cluster, Readers(cluster, Settings(), say), job, directory)
+        sources = JobSources(cluster, Readers(cluster, Settings, say), job, directory)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:
             meter = Progress()

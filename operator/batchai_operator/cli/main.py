@@ -7,22 +7,30 @@ import dataclasses
 
 import click
 
-from batchai_operator.lean import leave_out_synchronous_client
-
-leave_out_synchronous_client()
-
-# ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
-from batchai_operator.cli.cluster_commands import cluster_group
-from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
-from batchai_operator.cli.job_commands import job_group
-from batchai_operator.cli.path_commands import path_group
+from batchai_operator.cli.late import Late, LateGroup
 from batchai_operator.cli.session import Session
-from batchai_operator.cli.storage_commands import storage_group
+
+GROUPS = {
+    "cluster": Late("cluster_commands", "cluster_group", "Clusters."),
+    "file": Late(
+        "path_commands", "path_group", "Files of a volume by path, also when their job is gone."
+    ),
+    "file-server": Late(
+        "fileserver_commands", "file_server_group", "File servers: NFS servers that jobs mount."
+    ),
+    "job": Late("job_commands", "job_group", "Jobs."),
+    "storage": Late("storage_commands", "storage_group", "Files in shares, containers and claims."),
+}
+"""What there is, by name; loaded when it is named."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LateGroup,
+    late=GROUPS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="batchai-operator", prog_name="batchai")
 @click.option(
     "--kubeconfig", metavar="FILE", help="Kubeconfig. Default: KUBECONFIG, ~/.kube/config."
@@ -45,11 +53,6 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
     context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
 
 
-cli.add_command(job_group)
-cli.add_command(cluster_group)
-cli.add_command(path_group)
-cli.add_command(storage_group)
-cli.add_command(file_server_group)
 add_everywhere(cli)
 
 

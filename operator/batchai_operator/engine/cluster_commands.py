@@ -8,7 +8,7 @@ from typing import Any
 
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, NotFoundError
-from batchai_operator.planner.autostorage import PREPARING, READY
+from batchai_operator.names import AUTO_STORAGE_PREPARING, AUTO_STORAGE_READY
 from batchai_operator.planner.naming import cluster_object_name
 
 _GONE_SECONDS = 120.0
@@ -72,7 +72,7 @@ async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
     metadata = cluster["metadata"]
     for _ in range(int(_STORAGE_SECONDS / _POLL_SECONDS)):
         told = storage_condition(cluster)
-        if told is not None and told.get("reason") != PREPARING.reason:
+        if told is not None and told.get("reason") != AUTO_STORAGE_PREPARING:
             break
         await asyncio.sleep(_POLL_SECONDS)
         cluster = await store.get(CLUSTERS, metadata["name"], metadata["namespace"])
@@ -82,7 +82,7 @@ async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
 def storage_condition(cluster: Object) -> Object | None:
     """Return a cluster's condition on its auto-storage, None while there is none."""
     found = (cluster.get("status") or {}).get("conditions") or ()
-    return next((each for each in found if each.get("type") == READY), None)
+    return next((each for each in found if each.get("type") == AUTO_STORAGE_READY), None)
 
 
 async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, Any]) -> Object:

@@ -4,10 +4,14 @@ Called by the controller for every version of every job, so it reads raw dicts a
 nothing; a job whose spec is nonsense is the planner's to refuse.
 """
 
-from batchai_operator.engine.cache import Key
+from typing import TYPE_CHECKING
+
 from batchai_operator.engine.ports import Object
+from batchai_operator.names import FINISHED
 from batchai_operator.planner.naming import cluster_name
-from batchai_operator.planner.status import FINISHED
+
+if TYPE_CHECKING:  # The command line asks this, and needs no cache.
+    from batchai_operator.engine.cache import Key
 
 
 def is_finished(job: Object) -> bool:
@@ -15,7 +19,7 @@ def is_finished(job: Object) -> bool:
     return (job.get("status") or {}).get("executionState") in FINISHED
 
 
-def cluster_of(job: Object) -> Key | None:
+def cluster_of(job: Object) -> "Key | None":
     """Return the key of the cluster that an unfinished job belongs to."""
     if is_finished(job):
         return None

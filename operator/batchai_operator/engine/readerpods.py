@@ -14,7 +14,6 @@ from batchai_operator.engine.podfacts import is_running, why_not_running
 from batchai_operator.engine.ports import EVENTS, PODS, Object, ObjectStore
 from batchai_operator.errors import BatchAIError, ConflictError, NotFoundError, UnavailableError
 from batchai_operator.names import COMPONENT_LABEL
-from batchai_operator.planner.mounts import DEFINITE_SECONDS, is_definite
 
 READER_START_SECONDS = 120.0
 """How long a reader Pod may take; the node may have to pull the launcher's image."""
@@ -109,6 +108,11 @@ class ReaderPod:
                     )
 
     async def _wait_until_running(self, source: Source) -> None:
+        from batchai_operator.planner.mounts import (  # noqa: PLC0415 (the models)
+            DEFINITE_SECONDS,
+            is_definite,
+        )
+
         loop = asyncio.get_running_loop()
         give_up, told = loop.time() + READER_START_SECONDS, ""
         definite_since: float | None = None

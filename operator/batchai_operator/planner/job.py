@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
+from batchai_operator.names import FINISHED
 from batchai_operator.planner import failures, lifecycle
 from batchai_operator.planner.ending import after_end
 from batchai_operator.planner.facts import JobFacts
@@ -35,7 +36,7 @@ from batchai_operator.planner.plan import DeletePod, Event, JobPlan
 from batchai_operator.planner.reasons import REFUSED, explain, last_reason
 from batchai_operator.planner.specs import job_spec
 from batchai_operator.planner.start import SCHEDULING, job_mounts_of, start, unwritten_claims
-from batchai_operator.planner.status import FINISHED, Report, build_status
+from batchai_operator.planner.status import Report, build_status
 from batchai_operator.planner.times import parse
 from batchai_operator.planner.waiting import find_obstacle, find_slow_start
 
