@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"batchai.dev/launcher/internal/packing"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 	// sampleBytes is how much of its beginning and of its last bytes a file is known again by.
 	sampleBytes = 4 << 10
 	pieceBytes  = 256 << 10
-	// headerBytes is room for the longest header: two numbers, a blank, a newline.
+	// headerBytes is room for the longest header: three numbers, blanks, a newline.
 	headerBytes = 48
 )
 
@@ -26,15 +28,22 @@ type Shown struct {
 	Sum    string // Empty: whatever file there is, is the right one.
 }
 
+// Form is how a file is written to its reader.
+type Form struct {
+	Framed bool // Each piece has a header.
+	Packed bool // And is compressed where that pays.
+}
+
 // Follow writes what the file has and what it gets, until final says that nothing will be added.
 //
 // It waits for a file that is not there yet. A file that became shorter, or that does not begin with
 // what was shown, was written anew and is shown from its beginning; inode numbers would not tell,
 // because they are not the same on another node's mount, nor for one blob over time. Framed, each
-// piece has a line "OFFSET LENGTH" before it, so that the reader knows. Each look opens the file
+// piece has a line "OFFSET LENGTH" before it, so that the reader knows; packed, a piece that shrinks
+// has "OFFSET LENGTH PACKED" before so many bytes of deflate. Each look opens the file
 // again, because a file on a blob container shows its new content only to those who open it.
-func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, final func() bool) error {
-	follower := follower{out: out, framed: framed, offset: shown.Offset, sum: shown.Sum}
+func (f *Folder) Follow(out io.Writer, name string, shown Shown, form Form, final func() bool) error {
+	follower := follower{out: out, form: form, offset: shown.Offset, sum: shown.Sum}
 	for {
 		last := final() // Asked before looking, so that nothing written before it is missed.
 		err := follower.look(f, name)
@@ -51,7 +60,8 @@ func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, fi
 // follower is one reader's place in a file.
 type follower struct {
 	out        io.Writer
-	framed     bool
+	form       Form
+	packer     packing.Packer
 	offset     int64
 	sum        string // Until the first look: of what the reader was shown by somebody else.
 	known      bool   // Whether head and tail are what was shown.
@@ -122,12 +132,7 @@ func (f *follower) pass(file io.ReaderAt) error {
 	for {
 		n, err := file.ReadAt(buffer[headerBytes:], f.offset)
 		if n > 0 {
-			start := headerBytes
-			if f.framed {
-				header := fmt.Appendf(nil, "%d %d\n", f.offset, n)
-				start -= copy(buffer[headerBytes-len(header):], header)
-			}
-			if _, err := f.out.Write(buffer[start : headerBytes+n]); err != nil {
+			if _, err := f.out.Write(f.frame(buffer[:headerBytes+n])); err != nil {
 				return err
 			}
 			f.note(buffer[headerBytes : headerBytes+n])
@@ -139,6 +144,24 @@ func (f *follower) pass(file io.ReaderAt) error {
 			return err
 		}
 	}
+}
+
+// frame returns what is written for a piece that has room for a header before it.
+func (f *follower) frame(roomy []byte) []byte {
+	if !f.form.Framed {
+		return roomy[headerBytes:]
+	}
+	length := len(roomy) - headerBytes
+	header := fmt.Appendf(nil, "%d %d\n", f.offset, length)
+	if f.form.Packed {
+		if packed := f.packer.Pack(roomy[headerBytes:], headerBytes); packed != nil {
+			header = fmt.Appendf(nil, "%d %d %d\n", f.offset, length, len(packed)-headerBytes)
+			roomy = packed
+		}
+	}
+	start := headerBytes - len(header)
+	copy(roomy[start:], header)
+	return roomy[start:]
 }
 
 // note remembers the samples of what was shown.

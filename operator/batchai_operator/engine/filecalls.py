@@ -82,9 +82,15 @@ async def follow(
     """
     progress.connect()
     words = ["follow", "--id", folder.directory_id, "--path", path, "--framed"]
+    words += ["--packed"] if progress.may_pack else []
     words += ["--offset", str(progress.offset)]
     words += ["--seen", progress.seen] if progress.offset else []
-    return await _run(commands, folder.source, words, progress.take)
+    ended = await _run(commands, folder.source, words, progress.take)
+    if ended[0] == USAGE and progress.may_pack:
+        # The launcher of a Pod that an older operator made knows the other words.
+        progress.may_pack = False
+        return await follow(commands, folder, path, progress)
+    return ended
 
 
 async def read(
