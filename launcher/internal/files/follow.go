@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -18,8 +17,7 @@ const (
 	// sampleBytes is how much of its beginning and of its last bytes a file is known again by.
 	sampleBytes = 4 << 10
 	pieceBytes  = 256 << 10
-	// headerBytes is room for the longest header: three numbers, blanks, a newline.
-	headerBytes = 48
+	headerBytes = packing.HeaderBytes
 )
 
 // Shown is how much of a file its reader has, and by what the file is known again.
@@ -43,7 +41,10 @@ type Form struct {
 // has "OFFSET LENGTH PACKED" before so many bytes of deflate. Each look opens the file
 // again, because a file on a blob container shows its new content only to those who open it.
 func (f *Folder) Follow(out io.Writer, name string, shown Shown, form Form, final func() bool) error {
-	follower := follower{out: out, form: form, offset: shown.Offset, sum: shown.Sum}
+	follower := follower{out: out, framed: form.Framed, offset: shown.Offset, sum: shown.Sum}
+	if form.Packed {
+		follower.packer = new(packing.Packer)
+	}
 	for {
 		last := final() // Asked before looking, so that nothing written before it is missed.
 		err := follower.look(f, name)
@@ -60,8 +61,8 @@ func (f *Folder) Follow(out io.Writer, name string, shown Shown, form Form, fina
 // follower is one reader's place in a file.
 type follower struct {
 	out        io.Writer
-	form       Form
-	packer     packing.Packer
+	framed     bool
+	packer     *packing.Packer // Nil: nothing is packed.
 	offset     int64
 	sum        string // Until the first look: of what the reader was shown by somebody else.
 	known      bool   // Whether head and tail are what was shown.
@@ -132,7 +133,11 @@ func (f *follower) pass(file io.ReaderAt) error {
 	for {
 		n, err := file.ReadAt(buffer[headerBytes:], f.offset)
 		if n > 0 {
-			if _, err := f.out.Write(f.frame(buffer[:headerBytes+n])); err != nil {
+			sent := buffer[headerBytes : headerBytes+n]
+			if f.framed {
+				sent = f.packer.Frame(f.offset, buffer[:headerBytes+n])
+			}
+			if _, err := f.out.Write(sent); err != nil {
 				return err
 			}
 			f.note(buffer[headerBytes : headerBytes+n])
@@ -144,24 +149,6 @@ func (f *follower) pass(file io.ReaderAt) error {
 			return err
 		}
 	}
-}
-
-// frame returns what is written for a piece that has room for a header before it.
-func (f *follower) frame(roomy []byte) []byte {
-	if !f.form.Framed {
-		return roomy[headerBytes:]
-	}
-	length := len(roomy) - headerBytes
-	header := fmt.Appendf(nil, "%d %d\n", f.offset, length)
-	if f.form.Packed {
-		if packed := f.packer.Pack(roomy[headerBytes:], headerBytes); packed != nil {
-			header = fmt.Appendf(nil, "%d %d %d\n", f.offset, length, len(packed)-headerBytes)
-			roomy = packed
-		}
-	}
-	start := headerBytes - len(header)
-	copy(roomy[start:], header)
-	return roomy[start:]
 }
 
 // note remembers the samples of what was shown.

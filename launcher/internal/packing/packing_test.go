@@ -27,17 +27,17 @@ func TestTextIsPackedAndComesBack(t *testing.T) {
 	var packer Packer
 	for _, lines := range []int{100, 5000, 1} { // The writer is used again.
 		piece := text(lines)
-		packed := packer.Pack(piece, 48)
+		packed := packer.pack(piece)
 		if lines == 1 {
 			if packed != nil {
 				t.Fatal("a single line was packed")
 			}
 			continue
 		}
-		if len(packed)-48 > len(piece)/3 {
-			t.Fatalf("%d bytes became %d", len(piece), len(packed)-48)
+		if len(packed)-HeaderBytes > len(piece)/3 {
+			t.Fatalf("%d bytes became %d", len(piece), len(packed)-HeaderBytes)
 		}
-		back, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed[48:])))
+		back, err := io.ReadAll(flate.NewReader(bytes.NewReader(packed[HeaderBytes:])))
 		if err != nil || !bytes.Equal(back, piece) {
 			t.Fatalf("%d bytes came back, %v", len(back), err)
 		}
@@ -47,15 +47,15 @@ func TestTextIsPackedAndComesBack(t *testing.T) {
 func TestNoiseGoesAsItIsAndIsNotTriedForAWhile(t *testing.T) {
 	var packer Packer
 	piece := text(5000)
-	if packer.Pack(noise(100_000), 0) != nil {
+	if packer.pack(noise(100_000)) != nil {
 		t.Fatal("noise was packed")
 	}
 	for number := range rest {
-		if packer.Pack(piece, 0) != nil {
+		if packer.pack(piece) != nil {
 			t.Fatalf("piece %d after noise was tried", number)
 		}
 	}
-	if packer.Pack(piece, 0) == nil {
+	if packer.pack(piece) == nil {
 		t.Fatal("text after noise is never packed again")
 	}
 }
