@@ -1,7 +1,8 @@
 """(f) Files: first byte of list and stream, live and cold; throughput; memory of the client.
 
 Throughput is set against `cat` in the job's own container over the same mount, which needs no
-network at all, and against `kubectl exec … cat`, which goes the way we go.
+network at all, and against `kubectl exec … cat`, which goes the way we go; for bytes that do not
+shrink, and for a log as training programs write it. What is compared takes turns.
 """
 
 import asyncio
@@ -13,13 +14,17 @@ from pathlib import Path
 
 from benchmarks import real
 from benchmarks.command_line import timed
+from benchmarks.logtext import training_log
 from benchmarks.stage import Stage
 from benchmarks.tables import Row, show
 from benchmarks.waiting import until
 
 BYTES = 500_000_000
 ROUNDS = 5
-_MAKE = f"head -c {BYTES} /dev/urandom >$AZ_BATCHAI_STDOUTERR_DIR/big; echo first"
+KINDS = {"noise": "random bytes", "log": "a training log"}
+_MAKE = f"head -c {BYTES} /dev/urandom >$AZ_BATCHAI_STDOUTERR_DIR/noise; echo first"
+_LOG_ONCE = 20_000_000
+"""Bytes of log that are made; the rest repeats them, far beyond what a packer looks back."""
 
 
 async def run(stage: Stage) -> None:
@@ -38,26 +43,39 @@ async def run(stage: Stage) -> None:
                 samples = await _first_bytes(stage, place.namespace, name, word)
                 rows.append(Row(f"`{word}`, job {name}: first byte", samples, "s", aim=aim))
         kubectl = [str(stage.paths.bin / "kubectl"), "-n", place.namespace, "exec", pod]
-        mounted = str(log.parent / "big").split(f"/{place.share.name}/", 1)[1]
-        path = f"/mnt/batch/tasks/shared/LS_root/jobs/default/default/live/mounts/bench/{mounted}"
-        cat = [*kubectl, "-c", "job", "--", "cat", path]
-        inside = [*cat[:-2], "bash", "-c", f"time cat {path} >/dev/null"]
-        speeds: dict[str, list[float]] = {"cat": [], "kubectl": [], "stream": []}
-        memory = []
+        await asyncio.to_thread(_write_log, log.parent / "log")
+        mounted = str(log.parent).split(f"/{place.share.name}/", 1)[1]
+        folder = f"/mnt/batch/tasks/shared/LS_root/jobs/default/default/live/mounts/bench/{mounted}"
+        speeds: dict[tuple[str, str], list[float]] = {
+            (kind, way): [] for kind in KINDS for way in ("cat", "kubectl", "stream")
+        }
+        memory: dict[str, list[float]] = {kind: [] for kind in KINDS}
         for _ in range(ROUNDS):
-            speeds["cat"].append(BYTES / 1e6 / await _inside(stage, inside))
-            speeds["kubectl"].append((await _speed(stage, cat))[0])
-            words = _words(place.namespace, "live", "stream", "big")
-            speed, peak = await _speed(stage, words)
-            speeds["stream"].append(speed)
-            memory.append(peak)
-    rows += [
-        Row("`cat` in the container, to nowhere", speeds["cat"], "MB/s", speeds["cat"]),
-        Row("`kubectl exec … cat`", speeds["kubectl"], "MB/s", speeds["cat"]),
-        Row("`job file stream`", speeds["stream"], "MB/s", speeds["cat"], aim="0.50"),
-        Row("memory of `job file stream` at most", memory, "MB", aim="64"),
-    ]
+            for kind in KINDS:
+                cat = [*kubectl, "-c", "job", "--", "cat", f"{folder}/{kind}"]
+                inside = [*cat[:-2], "bash", "-c", f"time cat {folder}/{kind} >/dev/null"]
+                speeds[kind, "cat"].append(BYTES / 1e6 / await _inside(stage, inside))
+                speeds[kind, "kubectl"].append((await _speed(stage, cat))[0])
+                words = _words(place.namespace, "live", "stream", kind)
+                speed, peak = await _speed(stage, words)
+                speeds[kind, "stream"].append(speed)
+                memory[kind].append(peak)
+    for kind, what in KINDS.items():
+        cats = speeds[kind, "cat"]
+        rows += [
+            Row(f"{what}: `cat` in the container, to nowhere", cats, "MB/s", cats),
+            Row(f"{what}: `kubectl exec … cat`", speeds[kind, "kubectl"], "MB/s", cats),
+            Row(f"{what}: `job file stream`", speeds[kind, "stream"], "MB/s", cats, aim="0.50"),
+            Row(f"{what}: memory of `job file stream` at most", memory[kind], "MB", aim="64"),
+        ]
     show(f"f. Files, {BYTES // 10**6} MB", rows, ratio="of cat")
+
+
+def _write_log(file: Path) -> None:
+    once = b"".join(training_log(_LOG_ONCE))
+    with file.open("wb") as out:
+        for begin in range(0, BYTES, len(once)):
+            out.write(once[: BYTES - begin])
 
 
 def _words(namespace: str, job: str, word: str, file: str = "stdout.txt") -> list[str]:

@@ -126,3 +126,12 @@ DEFAULT_EXPERIMENT = "default"
 
 DEFAULT_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 """Subscription id in output paths unless the operator is told another."""
+
+FINISHED = frozenset({"succeeded", "failed"})
+"""States of a job that never change again (spec 2.10)."""
+
+AUTO_STORAGE_READY = "AutoStorageReady"
+"""Condition of a cluster with auto-storage; absent on others."""
+
+AUTO_STORAGE_PREPARING = "Preparing"
+"""Reason of that condition until storage was first asked for."""

@@ -24,7 +24,7 @@ const (
 )
 
 const usage = `usage: launcher files list|read|follow|tree|session --id ID [--path PATH] [--offset N]
-  list: [--limit N [--after TOKEN]]   read: [--length N]   follow: [--framed [--seen SUM]]`
+  list: [--limit N [--after TOKEN]]   read: [--length N]   follow: [--framed [--packed] [--seen SUM]]`
 
 // Command runs `files WORD ...` and returns its exit code.
 func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problems io.Writer) int {
@@ -42,6 +42,7 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 	limit := flags.Int("limit", 0, "list so many entries at most and say where to go on; 0 for all")
 	after := flags.String("after", "", "go on with a listing, by the token that its last page ended with")
 	framed := flags.Bool("framed", false, "put the offset and length of each piece before it")
+	packed := flags.Bool("packed", false, "compress pieces that shrink; their headers have a third number")
 	seen := flags.String("seen", "", "sum of what was shown before --offset; another file is shown anew")
 	if err := flags.Parse(arguments[1:]); err != nil {
 		return codeUsage
@@ -69,7 +70,7 @@ func Command(arguments []string, where layout.Layout, p *plan.Plan, out, problem
 			err = folder.Serve(os.Stdin, out)
 		case "follow":
 			shown := Shown{Offset: *offset, Sum: *seen}
-			err = folder.Follow(out, *name, shown, *framed, func() bool { return Final(where) || abandoned(out) })
+			err = folder.Follow(out, *name, shown, Form{Framed: *framed, Packed: *packed}, func() bool { return Final(where) || abandoned(out) })
 		}
 	}
 	return exitCode(err, problems)

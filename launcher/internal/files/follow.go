@@ -5,10 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"batchai.dev/launcher/internal/packing"
 )
 
 const (
@@ -16,8 +17,7 @@ const (
 	// sampleBytes is how much of its beginning and of its last bytes a file is known again by.
 	sampleBytes = 4 << 10
 	pieceBytes  = 256 << 10
-	// headerBytes is room for the longest header: two numbers, a blank, a newline.
-	headerBytes = 48
+	headerBytes = packing.HeaderBytes
 )
 
 // Shown is how much of a file its reader has, and by what the file is known again.
@@ -26,16 +26,26 @@ type Shown struct {
 	Sum    string // Empty: whatever file there is, is the right one.
 }
 
+// Form is how a file is written to its reader.
+type Form struct {
+	Framed bool // Each piece has a header.
+	Packed bool // And is compressed where that pays.
+}
+
 // Follow writes what the file has and what it gets, until final says that nothing will be added.
 //
 // It waits for a file that is not there yet. A file that became shorter, or that does not begin with
 // what was shown, was written anew and is shown from its beginning; inode numbers would not tell,
 // because they are not the same on another node's mount, nor for one blob over time. Framed, each
 // piece has a line "OFFSET LENGTH" before it, so that the reader knows, and a file that has nothing
-// to show yet is told of by a piece of nothing. Each look opens the file
+// to show yet is told of by a piece of nothing; packed, a piece that shrinks has "OFFSET LENGTH
+// PACKED" before so many bytes of deflate. Each look opens the file
 // again, because a file on a blob container shows its new content only to those who open it.
-func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, final func() bool) error {
-	follower := follower{out: out, framed: framed, offset: shown.Offset, sum: shown.Sum}
+func (f *Folder) Follow(out io.Writer, name string, shown Shown, form Form, final func() bool) error {
+	follower := follower{out: out, framed: form.Framed, offset: shown.Offset, sum: shown.Sum}
+	if form.Packed {
+		follower.packer = new(packing.Packer)
+	}
 	for {
 		last := final() // Asked before looking, so that nothing written before it is missed.
 		err := follower.look(f, name)
@@ -53,6 +63,7 @@ func (f *Folder) Follow(out io.Writer, name string, shown Shown, framed bool, fi
 type follower struct {
 	out        io.Writer
 	framed     bool
+	packer     *packing.Packer // Nil: nothing is packed.
 	offset     int64
 	sum        string // Until the first look: of what the reader was shown by somebody else.
 	known      bool   // Whether head and tail are what was shown.
@@ -130,12 +141,11 @@ func (f *follower) pass(file io.ReaderAt) error {
 	for {
 		n, err := file.ReadAt(buffer[headerBytes:], f.offset)
 		if n > 0 {
-			start := headerBytes
+			sent := buffer[headerBytes : headerBytes+n]
 			if f.framed {
-				header := fmt.Appendf(nil, "%d %d\n", f.offset, n)
-				start -= copy(buffer[headerBytes-len(header):], header)
+				sent = f.packer.Frame(f.offset, buffer[:headerBytes+n])
 			}
-			if _, err := f.out.Write(buffer[start : headerBytes+n]); err != nil {
+			if _, err := f.out.Write(sent); err != nil {
 				return err
 			}
 			f.told = true

@@ -2,10 +2,12 @@ package files
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,11 +26,29 @@ func shownBy(t *testing.T, framed []byte) (string, int) {
 	anew := 0
 	for len(framed) > 0 {
 		header, rest, found := bytes.Cut(framed, []byte("\n"))
-		offset, length, _ := strings.Cut(string(header), " ")
-		at, errAt := strconv.Atoi(offset)
-		size, errSize := strconv.Atoi(length)
-		if !found || errAt != nil || errSize != nil || size > len(rest) {
+		numbers := make([]int, 0, 3)
+		for word := range strings.FieldsSeq(string(header)) {
+			number, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatalf("not a frame: %q", header)
+			}
+			numbers = append(numbers, number)
+		}
+		if !found || len(numbers) < 2 || numbers[len(numbers)-1] > len(rest) {
 			t.Fatalf("not a frame: %q", header)
+		}
+		at, size := numbers[0], numbers[1]
+		content := rest[:numbers[len(numbers)-1]]
+		rest = rest[len(content):]
+		if len(numbers) == 3 {
+			var err error
+			content, err = io.ReadAll(flate.NewReader(bytes.NewReader(content)))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(content) != size {
+			t.Fatalf("%d bytes behind %q", len(content), header)
 		}
 		if at != len(shown) {
 			if at != 0 {
@@ -36,7 +56,7 @@ func shownBy(t *testing.T, framed []byte) (string, int) {
 			}
 			shown, anew = nil, anew+1
 		}
-		shown, framed = append(shown, rest[:size]...), rest[size:]
+		shown, framed = append(shown, content...), rest
 	}
 	return string(shown), anew
 }
@@ -50,8 +70,8 @@ func TestFollowKnowsTheFileAgain(t *testing.T) {
 		want   string
 		anew   int
 	}{
-		"nothing": {func(string) error { return nil }, old, 0},
-		"grown":   {func(p string) error { return write(p, old+"more\n") }, old + "more\n", 0},
+		"nothing":                     {func(string) error { return nil }, old, 0},
+		"grown":                       {func(p string) error { return write(p, old+"more\n") }, old + "more\n", 0},
 		"replaced by itself and more": {func(p string) error { return replace(p, old+"more\n") }, old + "more\n", 0},
 		"emptied":                     {func(p string) error { return write(p, "") }, "", 1},
 		"truncated":                   {func(p string) error { return write(p, "new\n") }, "new\n", 1},
@@ -62,29 +82,34 @@ func TestFollowKnowsTheFileAgain(t *testing.T) {
 		"gone":                        {os.Remove, old, 0},
 	}
 	for name, step := range steps {
-		t.Run(name, func(t *testing.T) {
-			folder, path := open(t)
-			if err := write(path, old); err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			looks := 0
-			err := folder.Follow(&out, "file", Shown{}, true, func() bool {
-				if looks++; looks == 2 {
-					if err := step.change(path); err != nil {
-						t.Fatal(err)
-					}
+		for _, packed := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", packed ", packed), func(t *testing.T) {
+				folder, path := open(t)
+				if err := write(path, old); err != nil {
+					t.Fatal(err)
 				}
-				return looks == 3
+				var out bytes.Buffer
+				looks := 0
+				err := folder.Follow(&out, "file", Shown{}, Form{Framed: true, Packed: packed}, func() bool {
+					if looks++; looks == 2 {
+						if err := step.change(path); err != nil {
+							t.Fatal(err)
+						}
+					}
+					return looks == 3
+				})
+				if err != nil && (name != "gone" || !errors.Is(err, ErrNotFound)) {
+					t.Fatal(err)
+				}
+				shown, anew := shownBy(t, out.Bytes())
+				if shown != step.want || anew != step.anew {
+					t.Errorf("%d bytes shown, %d times anew; want %d, %d", len(shown), anew, len(step.want), step.anew)
+				}
+				if packed && out.Len() > len(old)/4 {
+					t.Errorf("%d bytes were sent", out.Len())
+				}
 			})
-			if err != nil && (name != "gone" || !errors.Is(err, ErrNotFound)) {
-				t.Fatal(err)
-			}
-			shown, anew := shownBy(t, out.Bytes())
-			if shown != step.want || anew != step.anew {
-				t.Errorf("%d bytes shown, %d times anew; want %d, %d", len(shown), anew, len(step.want), step.anew)
-			}
-		})
+		}
 	}
 }
 
@@ -109,7 +134,7 @@ func TestFollowTakesUpWhereAnotherEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := folder.Follow(&out, "file", c.shown, true, func() bool { return true }); err != nil {
+		if err := folder.Follow(&out, "file", c.shown, Form{Framed: true}, func() bool { return true }); err != nil {
 			t.Fatal(err)
 		}
 		got := out.String()

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/md5" //nolint:gosec // The storage services' own check of content, not a signature.
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"batchai.dev/launcher/internal/packing"
 )
 
 // Entry is a file or folder in a listing.
@@ -158,8 +161,14 @@ func (s *Session) read(wish Request) error {
 	}
 	defer file.Close()
 	count := max(min(wish.Length, size-wish.Offset), 0)
-	if err := s.say(Answer{OK: true, Size: count}); err != nil {
+	if err := s.say(Answer{OK: true, Size: count, Packed: wish.Packed}); err != nil {
 		return err
+	}
+	if wish.Packed {
+		if err := s.send(file, wish.Offset, count); err != nil {
+			return fmt.Errorf("%s: %w", wish.Path, err)
+		}
+		return s.out.Flush()
 	}
 	from := io.NewSectionReader(file, wish.Offset, count)
 	sent, err := io.CopyBuffer(struct{ io.Writer }{s.out}, struct{ io.Reader }{from}, make([]byte, pieceBytes))
@@ -170,4 +179,21 @@ func (s *Session) read(wish Request) error {
 		return fmt.Errorf("%s: %w", wish.Path, err)
 	}
 	return s.out.Flush()
+}
+
+// send writes so many bytes of a file in frames, whose offsets are those of the file.
+func (s *Session) send(file io.ReaderAt, offset, count int64) error {
+	packer := new(packing.Packer)
+	buffer := make([]byte, packing.HeaderBytes+pieceBytes)
+	for end := offset + count; offset < end; {
+		piece := buffer[packing.HeaderBytes:][:min(pieceBytes, end-offset)]
+		if n, err := file.ReadAt(piece, offset); n < len(piece) {
+			return errors.Join(err, io.ErrUnexpectedEOF)
+		}
+		if _, err := s.out.Write(packer.Frame(offset, buffer[:packing.HeaderBytes+len(piece)])); err != nil {
+			return err
+		}
+		offset += int64(len(piece))
+	}
+	return nil
 }

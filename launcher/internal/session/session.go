@@ -43,6 +43,7 @@ type Request struct {
 	Length   int64  `json:"length"`
 	MD5      string `json:"md5"`
 	Modified int64  `json:"modified"` // nanoseconds since 1970; 0 for now
+	Packed   bool   `json:"packed"`   // read: in frames, compressed where that pays
 }
 
 // Answer ends what is said to a request, or tells on the way that it is being worked on.
@@ -50,6 +51,7 @@ type Answer struct {
 	OK      bool   `json:"ok"`
 	Working bool   `json:"working,omitempty"`
 	Size    int64  `json:"size"`
+	Packed  bool   `json:"packed,omitempty"` // The bytes come in frames.
 	MD5     string `json:"md5,omitempty"`
 	Error   string `json:"error,omitempty"`
 	Kind    string `json:"kind,omitempty"` // notFound, escapes, mismatch, readOnly, refused, failed

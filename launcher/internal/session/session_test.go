@@ -3,6 +3,7 @@ package session
 import (
 	"bufio"
 	"bytes"
+	"compress/flate"
 	"crypto/md5" //nolint:gosec // As in the package.
 	"encoding/hex"
 	"encoding/json"
@@ -220,6 +221,48 @@ func TestRead(t *testing.T) {
 		if _, err := io.ReadFull(from, got); err != nil || string(got) != want {
 			t.Errorf("%q, %v", got, err)
 		}
+	}
+}
+
+// TestReadInFrames: a client that asks for it gets text packed, and each byte once.
+func TestReadInFrames(t *testing.T) {
+	folder := t.TempDir()
+	text := strings.Repeat("INFO:tensorflow:loss = 0.25, step = 100\n", 20_000)
+	if err := os.WriteFile(filepath.Join(folder, "file"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, _ := os.OpenRoot(folder)
+	defer root.Close()
+	var out bytes.Buffer
+	said := `{"do":"read","path":"file","offset":4,"length":9999999,"packed":true}` + "\n" + `{"do":"partial","path":"file"}` + "\n"
+	if err := Serve(root, false, strings.NewReader(said), &out); err != nil {
+		t.Fatal(err)
+	}
+	sent := out.Len()
+	from := bufio.NewReader(&out)
+	var head Answer
+	line, _ := from.ReadBytes('\n')
+	if err := json.Unmarshal(line, &head); err != nil || !head.Packed || head.Size != int64(len(text)-4) {
+		t.Fatalf("%s: %v", line, err)
+	}
+	var got []byte
+	for int64(len(got)) < head.Size {
+		var offset, length, packed int
+		header, _ := from.ReadString('\n')
+		if _, err := fmt.Sscan(header, &offset, &length, &packed); err != nil || offset != len(got)+4 {
+			t.Fatalf("%q: %v", header, err)
+		}
+		piece, err := io.ReadAll(flate.NewReader(io.LimitReader(from, int64(packed))))
+		if err != nil || len(piece) != length {
+			t.Fatalf("%d bytes, %v", len(piece), err)
+		}
+		got = append(got, piece...)
+	}
+	if string(got) != text[4:] || sent > len(text)/10 {
+		t.Errorf("%d of %d bytes came, as %d", len(got), len(text)-4, sent)
+	}
+	if line, _ := from.ReadString('\n'); !strings.HasPrefix(line, `{"ok":true`) {
+		t.Errorf("the next answer is %s", line)
 	}
 }
 

@@ -18,8 +18,8 @@ from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.retired import OldClusterGroup
 from batchai_operator.cli.session import Session, warn
 from batchai_operator.engine.commands import clusters as commands
-from batchai_operator.engine.commands.jobs.objects import list_by_name
-from batchai_operator.engine.commands.jobs.secrets import put_secrets
+from batchai_operator.engine.commands.objects import list_by_name
+from batchai_operator.engine.commands.secrets import put_secrets
 from batchai_operator.engine.ports import CLUSTERS, Cluster, Object
 from batchai_operator.names import CLUSTER_KIND
 

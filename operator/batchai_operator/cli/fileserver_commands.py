@@ -14,7 +14,7 @@ from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, warn
 from batchai_operator.engine.commands import fileservers as commands
-from batchai_operator.engine.commands.jobs.objects import list_by_name
+from batchai_operator.engine.commands.objects import list_by_name
 from batchai_operator.engine.ports import FILE_SERVERS, Cluster, Object
 from batchai_operator.names import FILE_SERVER_KIND
 

@@ -4,14 +4,17 @@ Called once, by main.py; it walks over the commands, so that none has to name th
 from the commands' own help, which `batchai --help` makes up for.
 """
 
-import logging
 from collections.abc import Callable
 
 import click
 
+from batchai_operator.cli.late import LateGroup
+
 
 def add_everywhere(command: click.Command) -> None:
     """Give the options to a command and to all below it that do something."""
+    if isinstance(command, LateGroup):
+        command.when_loaded = add_everywhere
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             add_everywhere(inner)
@@ -25,10 +28,10 @@ def add_everywhere(command: click.Command) -> None:
             is_flag=True,
             hidden=True,
             expose_value=False,
-            callback=_log(logging.INFO),
+            callback=_log("INFO"),
         ),
         click.Option(
-            ["--debug"], is_flag=True, hidden=True, expose_value=False, callback=_log(logging.DEBUG)
+            ["--debug"], is_flag=True, hidden=True, expose_value=False, callback=_log("DEBUG")
         ),
     ]
 
@@ -41,10 +44,14 @@ def _ignore_subscription(_: click.Context, __: click.Parameter, given: str | Non
         )
 
 
-def _log(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
+def _log(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
     def raise_level(_: click.Context, __: click.Parameter, given: bool) -> None:
-        root = logging.getLogger()
-        if given and (not root.handlers or root.level > level):
+        if not given:
+            return
+        import logging  # noqa: PLC0415 (seldom asked for)
+
+        level, root = logging.getLevelNamesMapping()[name], logging.getLogger()
+        if not root.handlers or root.level > level:
             # Standard error, as az did; what commands print stays clean for scripts.
             logging.basicConfig(level=level, format="%(levelname)s: %(name)s: %(message)s")
             root.setLevel(level)

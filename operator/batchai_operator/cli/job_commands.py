@@ -1,32 +1,22 @@
-"""`batchai job …`: create, show, list, wait, terminate, delete."""
+"""`batchai job …`: show, list, wait, terminate, delete; the others are named here, and late."""
 
-import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import click
-import yaml
 
 from batchai_operator.cli import options
-from batchai_operator.cli.account import chosen_account
-from batchai_operator.cli.documents.completion import ExtraMounts
-from batchai_operator.cli.documents.jobfile import read_document
 from batchai_operator.cli.documents.oldshape import id_segment, job_view
-from batchai_operator.cli.documents.submission import Submission, build_submission
-from batchai_operator.cli.files.jobs import file_group
+from batchai_operator.cli.late import Late, LateGroup
 from batchai_operator.cli.managing import Given, Kind, manage, namespace_of
-from batchai_operator.cli.missingkeys import warn_of_missing_keys
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.retired import OldJobGroup
-from batchai_operator.cli.session import Session, fail, say, warn
+from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.commands import jobs as commands
-from batchai_operator.engine.commands.clusters import find_cluster
 from batchai_operator.engine.commands.jobs import JobKey
 from batchai_operator.engine.ports import JOBS, Cluster, Object
-from batchai_operator.errors import BatchAIError
-from batchai_operator.names import JOB_KIND
 
 EXIT_WITHOUT_CODE = 255
 """A job that failed without an exit code, terminated ones included. The old command line exited 0
@@ -80,83 +70,28 @@ KIND = Kind(
 )
 
 
-@click.group("job", cls=OldJobGroup)
+class JobGroup(OldJobGroup, LateGroup):
+    """The group `job`: late commands, and answers for the old ones that are no more."""
+
+
+@click.group(
+    "job",
+    cls=JobGroup,
+    late={
+        "create": Late(
+            "job_creation",
+            "create",
+            "Create a job. Keys and passwords in the file become Secrets; unknown members are "
+            "dropped.",
+        ),
+        "file": Late("files.jobs", "file_group", "Output files of jobs."),
+    },
+)
 def job_group() -> None:
     """Jobs."""
 
 
-job_group.add_command(file_group)
 manage(job_group, KIND)
-
-
-@job_group.command("create")
-@options.job_options()
-@click.option("-c", "--cluster", metavar="NAME", help="Cluster, by name or resource id.")
-@click.option(
-    "-f",
-    "--config-file",
-    required=True,
-    metavar="FILE",
-    help="job.json, with or without `properties`, or a BatchAIJob in YAML; - for standard input.",
-)
-@options.storage_options
-@click.option(
-    "--dry-run", is_flag=True, help="Send nothing; print the object for `kubectl apply -f -`."
-)
-@options.output_option
-@click.pass_obj
-def create(
-    session: Session,
-    *,
-    group: str | None,
-    workspace: str,
-    experiment: str,
-    name: str,
-    cluster: str | None,
-    config_file: str,
-    storage_account_name: str | None,
-    storage_account_key: str | None,
-    afs_name: str | None,
-    afs_mount_path: str,
-    bfs_name: str | None,
-    bfs_mount_path: str,
-    nfs: str | None,
-    nfs_mount_path: str,
-    dry_run: bool,
-    form: str,
-) -> None:
-    """Create a job. Keys and passwords in the file become Secrets; unknown members are dropped."""
-    mounts = ExtraMounts(afs_name, afs_mount_path, bfs_name, bfs_mount_path, nfs, nfs_mount_path)
-    options.check_names(w=workspace, e=experiment, n=name)
-
-    def prepare(namespace: str) -> Submission:
-        submission = build_submission(
-            read_document(config_file, JOB_KIND),
-            JobKey(namespace, workspace, experiment, name),
-            cluster,
-            chosen_account(storage_account_name, storage_account_key),
-            mounts,
-            suffix=secrets.token_hex(3),
-        )
-        for warning in submission.warnings:
-            warn(warning)
-        return submission
-
-    if dry_run:
-        _print_objects(prepare, group)
-        return
-
-    async def work(kube: Cluster) -> Object:
-        submission = prepare(group or kube.default_namespace)
-        await find_cluster(kube, submission.namespace, submission.cluster)
-        volumes = submission.job["spec"].get("mountVolumes")
-        await warn_of_missing_keys(kube, submission.namespace, volumes, submission.secrets)
-        job = await commands.create_job(kube, submission.job, submission.secrets, warn)
-        if not (job.get("status") or {}).get("executionState"):
-            warn("The job is stored, but no operator has accepted it yet. Is it running?")
-        return job
-
-    KIND.show(session.run(work), form)
 
 
 @job_group.command("wait")
@@ -199,19 +134,6 @@ def terminate(session: Session, /, *, no_wait: bool, yes: bool, **given: object)
             await commands.wait_for_end(kube, job, 1, lambda _: None)
 
     session.run(work)
-
-
-def _print_objects(prepare: Callable[[str], Submission], group: str | None) -> None:
-    try:
-        submission = prepare(group or "default")
-    except BatchAIError as error:
-        fail(error)
-    for secret in submission.secrets:
-        warn(f"Secret {secret.name} is not printed; `job create` would make it.")
-    if group is None:
-        # Nobody was asked which namespace is meant; kubectl will know.
-        del submission.job["metadata"]["namespace"]
-    click.echo(yaml.safe_dump(submission.job, sort_keys=False, allow_unicode=True).rstrip("\n"))
 
 
 def _tell_state(job: Object) -> None:

@@ -7,24 +7,33 @@ import dataclasses
 
 import click
 
-from batchai_operator.lean import leave_out_synchronous_client
-
-leave_out_synchronous_client()
-
-# ruff: noqa: E402 (the commands would load it)
 from batchai_operator import wiring
-from batchai_operator.cli.cluster_commands import cluster_group
-from batchai_operator.cli.files.paths import path_group
-from batchai_operator.cli.files.storage import storage_group
-from batchai_operator.cli.fileserver_commands import file_server_group
 from batchai_operator.cli.globaloptions import add_everywhere
-from batchai_operator.cli.job_commands import job_group
+from batchai_operator.cli.late import Late, LateGroup
 from batchai_operator.cli.retired import OldRoot
 from batchai_operator.cli.session import Session
 
+GROUPS = {
+    "cluster": Late("cluster_commands", "cluster_group", "Clusters."),
+    "file": Late(
+        "files.paths", "path_group", "Files of a volume by path, also when their job is gone."
+    ),
+    "file-server": Late(
+        "fileserver_commands", "file_server_group", "File servers: NFS servers that jobs mount."
+    ),
+    "job": Late("job_commands", "job_group", "Jobs."),
+    "storage": Late("files.storage", "storage_group", "Files in shares, containers and claims."),
+}
+"""What there is, by name; loaded when it is named."""
+
+
+class Root(OldRoot, LateGroup):
+    """The root: late groups, and answers for the old ones that are no more."""
+
 
 @click.group(
-    cls=OldRoot,
+    cls=Root,
+    late=GROUPS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="batchai-operator", prog_name="batchai")
@@ -49,11 +58,6 @@ def cli(context: click.Context, kubeconfig: str | None, kube_context: str | None
     context.obj = dataclasses.replace(session, kubeconfig=kubeconfig, context=kube_context)
 
 
-cli.add_command(job_group)
-cli.add_command(cluster_group)
-cli.add_command(path_group)
-cli.add_command(storage_group)
-cli.add_command(file_server_group)
 add_everywhere(cli)
 
 

@@ -12,7 +12,7 @@ import click
 from batchai_operator.cli import options
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show
-from batchai_operator.engine.commands.jobs.objects import delete
+from batchai_operator.engine.commands.objects import delete
 from batchai_operator.engine.ports import Cluster, Object, Resource
 
 Given = Mapping[str, Any]

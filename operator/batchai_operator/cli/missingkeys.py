@@ -9,7 +9,7 @@ from typing import Any
 
 from batchai_operator.cli.documents.completion import storage_secret_name
 from batchai_operator.cli.session import warn
-from batchai_operator.engine.commands.jobs.secrets import NewSecret
+from batchai_operator.engine.commands.secrets import NewSecret
 from batchai_operator.engine.ports import SECRETS, ObjectStore
 from batchai_operator.errors import ForbiddenError, NotFoundError
 

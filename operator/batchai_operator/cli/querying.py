@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from batchai_operator.cli.rendering import Column, harmless, render, table
 
@@ -22,16 +20,18 @@ class Query:
 
     def __init__(self, text: str) -> None:
         """Compile the text."""
+        import jmespath  # noqa: PLC0415 (few queries are asked)
+
         try:
             self._compiled: Any = jmespath.compile(text)
-        except JMESPathError as error:
+        except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--query") from None
 
     def search(self, found: object) -> object:
         """Return what the query finds."""
         try:
             return self._compiled.search(found)
-        except JMESPathError as error:
+        except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--query") from None
 
 

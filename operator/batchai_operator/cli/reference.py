@@ -36,7 +36,13 @@ def _helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
-            yield from _helps(command.commands[name], f"{path} {name}")
+            yield from _helps(_found(command, context, name), f"{path} {name}")
+
+
+def _found(group: click.Group, context: click.Context, name: str) -> click.Command:
+    command = group.get_command(context, name)
+    assert command is not None, name  # noqa: S101 (the group has just listed it)
+    return command
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import click
-import yaml
 
 FORMATS = ("json", "jsonc", "table", "tsv", "yaml")
 """Values of `-o`, as az had them."""
@@ -78,6 +77,8 @@ def _json(found: object) -> str:
 
 
 def _yaml(found: object) -> str:
+    import yaml  # noqa: PLC0415 (few ask for it)
+
     text = yaml.safe_dump(found, sort_keys=True, allow_unicode=True)
     if _CONTROL.search(text):
         text = yaml.safe_dump(found, sort_keys=True)

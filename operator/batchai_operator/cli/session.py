@@ -4,8 +4,6 @@ Called by every command. It is the only place of the command line that starts an
 the process.
 """
 
-import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -52,6 +50,8 @@ class Session:
 
     def run(self, work: Callable[[Cluster], Awaitable[Result]]) -> Result:
         """Connect, work, and turn errors into messages and exit codes."""
+        import asyncio  # noqa: PLC0415 (`--help` needs neither)
+        import signal  # noqa: PLC0415
 
         async def connected() -> Result:
             # A kill must clear up as Ctrl-C does, which asyncio cares for by itself.

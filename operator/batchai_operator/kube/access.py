@@ -5,6 +5,7 @@ request of its own (except what an exec plugin of the kubeconfig does).
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import (
-    ConfigException,
-    list_kube_config_contexts,
-    load_incluster_config,
-    load_kube_config,
-)
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from batchai_operator.errors import UnavailableError
 
@@ -52,14 +48,14 @@ async def load_access(kubeconfig: str | None = None, context: str | None = None)
             return Access(configuration, _pod_namespace())
         chosen = chosen or _DEFAULT_KUBECONFIG
         _check_there(chosen)
-        await load_kube_config(
+        loader = await load_kube_config(
             config_file=chosen,
             context=context,
             client_configuration=configuration,
             persist_config=False,
         )
         _settle_proxy(configuration)
-        return Access(configuration, _context_namespace(chosen, context))
+        return Access(configuration, _context_namespace(loader.current_context))
     except (ConfigException, OSError, ValueError) as error:
         where = f"kubeconfig {chosen}" if chosen else "the Pod's service account"
         raise UnavailableError(
@@ -94,9 +90,6 @@ def _pod_namespace() -> str:
         return "default"
 
 
-def _context_namespace(kubeconfig: str, context: str | None) -> str:
-    contexts, active = list_kube_config_contexts(kubeconfig)
-    for entry in contexts:
-        if context is not None and entry["name"] == context:
-            active = entry
-    return str((active.get("context") or {}).get("namespace") or "default")
+def _context_namespace(context: Mapping[str, Any]) -> str:
+    """Return the namespace of a context, as the client's loader has it."""
+    return str((context["context"] or {}).get("namespace") or "default")

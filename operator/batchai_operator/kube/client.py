@@ -44,7 +44,7 @@ class KubeClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._requests.api.close()
+        await self._requests.rest.close()
 
     @property
     def default_namespace(self) -> str:
@@ -231,7 +231,7 @@ class KubeClient:
     ) -> AbstractAsyncContextManager[ExecStream]:
         """Run a command in a container (see `Commands`)."""
         self._requests.counts["exec", "pods/exec"] += 1
-        return Execution(self._requests.api, namespace, pod, container, command, stdin=stdin)
+        return Execution(self._requests.rest, namespace, pod, container, command, stdin=stdin)
 
 
 def _write_options(*, strict: bool, dry_run: bool) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
 
 from batchai_operator.errors import (
@@ -37,7 +37,7 @@ class Execution:
 
     def __init__(
         self,
-        api: ApiClient,
+        rest: RESTClientObject,
         namespace: str,
         pod: str,
         container: str,
@@ -47,25 +47,25 @@ class Execution:
     ) -> None:
         self.stderr = ""
         self.exit_code = -1
-        self._api = api
+        self._rest = rest
         self._pod = f"{namespace}/{pod}"
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/exec"
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
         query += [("stdin", "true")] if stdin else []
         query += [("command", word) for word in command]
-        self._url = f"{api.configuration.host}{path}?{urlencode(query)}"
+        self._url = f"{rest.configuration.host}{path}?{urlencode(query)}"
         self._stack = AsyncExitStack()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     async def __aenter__(self) -> Self:
-        rest = self._api.rest_client
+        rest, configuration = self._rest, self._rest.configuration
         if rest.pool_manager is None:
             rest.pool_manager = rest._create_pool_manager()  # noqa: SLF001 (as its own helper does)
-        bearer = (await self._api.configuration.auth_settings()).get("BearerToken")
+        bearer = (await configuration.auth_settings()).get("BearerToken")
         headers = {"Authorization": bearer["value"]} if bearer else {}
         options: dict[str, Any] = {}
-        if self._api.configuration.tls_server_name:
-            options["server_hostname"] = self._api.configuration.tls_server_name
+        if configuration.tls_server_name:
+            options["server_hostname"] = configuration.tls_server_name
         connecting = rest.pool_manager.ws_connect(
             URL(self._url, encoded=True),
             headers=headers,

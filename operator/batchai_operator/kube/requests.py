@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
 
 from batchai_operator import names
 from batchai_operator.engine.ports import Object, Resource
@@ -25,12 +25,12 @@ class Requests:
         timeout: seconds that one request may take, connecting included.
 
     Attributes:
-        api: the official client.
+        rest: the official client's REST half.
         counts: requests so far by (verb, plural or `plural/subresource`).
     """
 
     def __init__(self, configuration: Configuration, *, timeout: float) -> None:
-        self.api = ApiClient(configuration)
+        self.rest = RESTClientObject(configuration)
         self.counts: Counter[tuple[str, str]] = Counter()
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(5, timeout))
 
@@ -53,12 +53,12 @@ class Requests:
         doing = f"{verb} {plural} {name or ''}".rstrip()
         path = object_path(resource, namespace, name, subresource)
         wanted = urlencode({key: value for key, value in (query or {}).items() if value})
-        configuration = self.api.configuration
+        configuration = self.rest.configuration
         headers = await authorization(configuration)
         headers |= {"Accept": "application/json", "Content-Type": content_type}
         headers["User-Agent"] = names.FIELD_MANAGER
         with connection_errors(doing):
-            response = await self.api.rest_client.request(
+            response = await self.rest.request(
                 method,
                 f"{configuration.host}{path}{'?' if wanted else ''}{wanted}",
                 headers=headers,

@@ -1,14 +1,12 @@
 """Connects a front, such as the command line, to one Kubernetes.
 
-Called by `cli`. It must not import kopf or the handlers.
+Called by `cli`. It must not import kopf or the handlers, and the client only when it connects.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.kube.access import load_access
-from batchai_operator.kube.client import KubeClient
 
 _REQUEST_SECONDS = 30.0
 
@@ -26,5 +24,13 @@ async def connect(
     Raises:
         UnavailableError: there is no usable configuration.
     """
+    # The client takes a fifth of a second to load, so a command that does not connect must not.
+    from batchai_operator import lean  # noqa: PLC0415
+
+    lean.leave_out_synchronous_client()
+    lean.read_certificates_late()
+    from batchai_operator.kube.access import load_access  # noqa: PLC0415
+    from batchai_operator.kube.client import KubeClient  # noqa: PLC0415
+
     async with KubeClient(await load_access(kubeconfig, context), timeout=_REQUEST_SECONDS) as made:
         yield made

@@ -95,6 +95,25 @@ def test_a_broken_connection_is_taken_up_at_the_byte_where_it_broke(kube, batcha
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
 
 
+def test_a_launcher_that_packs_nothing_is_asked_again_without(kube, batchai):
+    share = Share(kube, running(kube))
+    asked = []
+
+    def program(name, command):
+        asked.append("--packed" in command)
+        if "--packed" in command:
+            return [2], "flag provided but not defined: -packed"
+        offset = share.follow(name, command)
+        if offset:
+            return [LINES[offset:], 0], ""
+        return [LINES[:1000], UnavailableError("broke")], ""
+
+    kube.program = program
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes, done.stderr) == (0, LINES, "")
+    assert asked == [True, False, False]
+
+
 def test_the_end_of_the_job_leads_to_a_reader_pod_which_is_removed(kube, batchai):
     share = Share(kube, running(kube))
 

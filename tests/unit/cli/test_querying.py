@@ -2,6 +2,7 @@
 
 import logging
 
+import click
 import pytest
 
 from batchai_operator.cli.main import cli
@@ -54,12 +55,12 @@ def test_a_query_that_is_none_is_wrong_usage(kube, batchai, query):
 
 
 def commands(command, words=()):
-    inner = getattr(command, "commands", None)
-    if inner is None:
+    if not isinstance(command, click.Group):
         yield words, command
         return
-    for name, each in inner.items():
-        yield from commands(each, (*words, name))
+    context = click.Context(command)
+    for name in command.list_commands(context):
+        yield from commands(command.get_command(context, name), (*words, name))
 
 
 @pytest.mark.parametrize(("words", "command"), list(commands(cli)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchai_operator.engine.complaints import in_words
+from batchai_operator.engine.files.complaints import in_words
 
 
 @pytest.mark.parametrize(

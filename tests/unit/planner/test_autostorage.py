@@ -5,6 +5,7 @@ import copy
 import pytest
 from pydantic import ValidationError
 
+from batchai_operator import names
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.clusters.cluster import plan_cluster
 from batchai_operator.planner.facts import AutoStorageFacts, ClusterFacts, SecretFacts
@@ -41,7 +42,7 @@ def plan(cluster, found=None, with_settings=None):
     return plan_cluster(ClusterFacts(cluster, (), with_settings or settings(), NOW, found))
 
 
-def condition(status, type_=autostorage.READY):
+def condition(status, type_=names.AUTO_STORAGE_READY):
     return next((each for each in status["conditions"] if each["type"] == type_), None)
 
 
@@ -101,7 +102,7 @@ def test_the_way_of_a_cluster():
     assert ready.status["autoStorage"] == PLACE
     assert condition(ready.status)["status"] == "True"
     assert condition(ready.status, "Ready")["status"] == "True"
-    assert [event.reason for event in ready.events] == [autostorage.READY]
+    assert [event.reason for event in ready.events] == [names.AUTO_STORAGE_READY]
     cluster["status"] = ready.status
     assert plan(cluster, FOUND).status is None
     # A new process knows nothing until it has looked; it takes nothing back and writes nothing.

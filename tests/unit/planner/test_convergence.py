@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from batchai_operator.names import FINISHED
 from batchai_operator.planner.jobs.job import plan_job
-from batchai_operator.planner.jobs.status import FINISHED
 from support.planning import (
     a_job,
     a_record,

@@ -13,7 +13,7 @@ from batchai_operator.cli.documents.jobfile import Document
 from batchai_operator.cli.documents.secretfields import take_secret_values
 from batchai_operator.cli.documents.submission import check_shapes, validate
 from batchai_operator.cli.documents.unknown import drop_unknown
-from batchai_operator.engine.commands.jobs.secrets import NewSecret
+from batchai_operator.engine.commands.secrets import NewSecret
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.names import (

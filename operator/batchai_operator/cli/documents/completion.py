@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from batchai_operator.cli.documents.oldshape import id_segment
-from batchai_operator.engine.commands.jobs.secrets import NewSecret
+from batchai_operator.engine.commands.secrets import NewSecret
 from batchai_operator.errors import InvalidSpecError
 
 ACCOUNT_PLACEHOLDER = "<AZURE_BATCHAI_STORAGE_ACCOUNT>"

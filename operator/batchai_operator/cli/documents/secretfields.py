@@ -8,7 +8,7 @@ import base64
 import json
 from typing import Any
 
-from batchai_operator.engine.commands.jobs.secrets import NewSecret
+from batchai_operator.engine.commands.secrets import NewSecret
 from batchai_operator.errors import InvalidSpecError
 
 DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"

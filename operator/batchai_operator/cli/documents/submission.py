@@ -18,7 +18,7 @@ from batchai_operator.cli.documents.oldshape import id_segment
 from batchai_operator.cli.documents.secretfields import take_registry_password, take_secret_values
 from batchai_operator.cli.documents.unknown import drop_unknown
 from batchai_operator.engine.commands.jobs import JobKey
-from batchai_operator.engine.commands.jobs.secrets import NewSecret
+from batchai_operator.engine.commands.secrets import NewSecret
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
 from batchai_operator.names import API_VERSION, JOB_KIND

@@ -123,7 +123,7 @@ def download_output(
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
         check_directory(job, directory)
-        readers = Readers(cluster, Settings(), say)
+        readers = Readers(cluster, Settings, say)
         sources = JobSources(cluster, readers, job, directory, say)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:

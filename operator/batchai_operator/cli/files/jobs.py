@@ -1,9 +1,10 @@
 """`batchai job file list` and `batchai job file stream`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from batchai_operator.cli import options
-from batchai_operator.cli.files.download import download_output
 from batchai_operator.cli.files.output import (
     COLUMNS,
     listed,
@@ -13,21 +14,31 @@ from batchai_operator.cli.files.output import (
     show_pages,
     write_bytes,
 )
+from batchai_operator.cli.late import Late, LateGroup
 from batchai_operator.cli.session import Session, say
 from batchai_operator.engine.commands.jobs import JobKey, find_job
 from batchai_operator.engine.files.outputs import OutputFiles
 from batchai_operator.engine.files.readers import Readers
 from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight
 from batchai_operator.engine.ports import Cluster
-from batchai_operator.settings import Settings
+
+if TYPE_CHECKING:
+    from batchai_operator.settings import Settings
 
 
-@click.group("file")
+@click.group(
+    "file",
+    cls=LateGroup,
+    late={
+        "download": Late(
+            "download_commands",
+            "download_output",
+            "Copy an output directory, or a part of it, to this machine.",
+        )
+    },
+)
 def file_group() -> None:
     """Output files of jobs."""
-
-
-file_group.add_command(download_output)
 
 
 @file_group.command("list")
@@ -95,4 +106,10 @@ def stream_file(
 
 def _files(session: Session, cluster: Cluster, minutes: int = DEFAULT_MINUTES) -> OutputFiles:
     straight = Straight(cluster, session.open_container, say, minutes)
-    return OutputFiles(cluster, Readers(cluster, Settings(), say), say, straight)
+    return OutputFiles(cluster, Readers(cluster, _settings, say), say, straight)
+
+
+def _settings() -> "Settings":
+    from batchai_operator.settings import Settings  # noqa: PLC0415 (a running job needs none)
+
+    return Settings()

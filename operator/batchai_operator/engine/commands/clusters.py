@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from batchai_operator.engine.commands.jobs.objects import find, look_until
+from batchai_operator.engine.commands.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.names import AUTO_STORAGE_PREPARING, AUTO_STORAGE_READY
 from batchai_operator.planner.naming import cluster_object_name
 from batchai_operator.planner.reasons import explain
-from batchai_operator.planner.volumes.autostorage import PREPARING, READY, with_auto_storage
+from batchai_operator.planner.volumes.autostorage import with_auto_storage
 
 _STORAGE_SECONDS = 20.0
 
@@ -82,7 +83,7 @@ async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
 
     def is_told(cluster: Object) -> bool:
         told = storage_condition(cluster)
-        return told is not None and told.get("reason") != PREPARING.reason
+        return told is not None and told.get("reason") != AUTO_STORAGE_PREPARING
 
     return await look_until(store, CLUSTERS, cluster, is_told, _STORAGE_SECONDS)
 
@@ -90,7 +91,7 @@ async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:
 def storage_condition(cluster: Object) -> Object | None:
     """Return a cluster's condition on its auto-storage, None while there is none."""
     found = (cluster.get("status") or {}).get("conditions") or ()
-    return next((each for each in found if each.get("type") == READY), None)
+    return next((each for each in found if each.get("type") == AUTO_STORAGE_READY), None)
 
 
 async def scale_cluster(store: ObjectStore, cluster: Object, scale: dict[str, Any]) -> Object:

@@ -3,7 +3,7 @@
 Called by the command line, beside clusters.py.
 """
 
-from batchai_operator.engine.commands.jobs.objects import find, look_until
+from batchai_operator.engine.commands.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, FILE_SERVERS, JOBS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.engine.reconcile.serveruses import ServerUses, names_of

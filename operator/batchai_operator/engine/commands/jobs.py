@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.engine.commands.jobs.objects import find, look_until
-from batchai_operator.engine.commands.jobs.secrets import (
+from batchai_operator.engine.commands.objects import find, look_until
+from batchai_operator.engine.commands.secrets import (
     NewSecret,
     own_secret,
     put_secret,

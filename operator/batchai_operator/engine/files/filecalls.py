@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchai_operator.engine.complaints import in_words
+from batchai_operator.engine.files.complaints import in_words
 from batchai_operator.engine.files.ownpods import Source
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.ports import Commands
@@ -83,9 +83,15 @@ async def follow(
     """
     progress.connect()
     words = ["follow", "--id", folder.directory_id, "--path", path, "--framed"]
+    words += ["--packed"] if progress.may_pack else []
     words += ["--offset", str(progress.offset)]
     words += ["--seen", progress.seen] if progress.offset else []
-    return await _run(commands, folder.source, words, progress.take)
+    ended = await _run(commands, folder.source, words, progress.take)
+    if ended[0] == USAGE and progress.may_pack:
+        # The launcher of a Pod that an older operator made knows the other words.
+        progress.may_pack = False
+        return await follow(commands, folder, path, progress)
+    return ended
 
 
 async def read(

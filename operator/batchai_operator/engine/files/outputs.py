@@ -7,12 +7,11 @@ opens no port, and never writes to a volume.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Self
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, Self
 
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.ownpods import Source
+from batchai_operator.engine.files.podfacts import may_use_containers
 from batchai_operator.engine.files.progress import Progress
 from batchai_operator.engine.files.readers import Absence, Readers
 from batchai_operator.engine.files.reading import Reading
@@ -21,8 +20,9 @@ from batchai_operator.engine.ports import JOBS, Cluster
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import STDOUTERR_ID
-from batchai_operator.planner.files.blobplaces import BlobPlace, output_place
-from batchai_operator.planner.files.reader import reader_build
+
+if TYPE_CHECKING:
+    from batchai_operator.planner.files.blobplaces import BlobPlace
 
 
 def check_directory(job: Mapping[str, Any], directory_id: str) -> None:
@@ -75,7 +75,7 @@ class OutputFiles:
         """Yield one level of an output directory, some items at a time (spec 2.12).
 
         Args:
-            job: the BatchAIJob.
+            job: the BatchAIJob, freshly read.
             directory_id: id of an output directory, or `stdouterr`.
             path: folder inside it, `.` for the top.
 
@@ -112,7 +112,7 @@ class OutputFiles:
         replaced or becomes shorter is handed over from its beginning.
 
         Args:
-            job: the BatchAIJob.
+            job: the BatchAIJob, freshly read.
             directory_id: id of an output directory, or `stdouterr`.
             path: the file inside it.
             write: takes each piece.
@@ -162,6 +162,7 @@ class JobOrigin:
     ) -> None:
         self._kube, self._readers, self.straight = kube, readers, straight
         self._job = job
+        self._is_fresh = True
         self._places: dict[str, BlobPlace | None] = {}
 
     @property
@@ -175,7 +176,13 @@ class JobOrigin:
         return bool(self._job["spec"].get("nodeCount", 1) == 1)
 
     async def live(self) -> Source | Absence | None:
-        """Read the job again; one of the same name that came after it is not the same job."""
+        """Read the job again; one of the same name that came after it is not the same job.
+
+        The first time it is the one that the caller has just read.
+        """
+        if self._is_fresh:
+            self._is_fresh = False
+            return await self._readers.live(self._job)
         metadata = self._job["metadata"]
         now = await self._kube.get(JOBS, metadata["name"], metadata["namespace"])
         if now["metadata"]["uid"] != metadata["uid"]:
@@ -202,9 +209,18 @@ class JobOrigin:
         """Give up a source that no longer answers."""
         await self._readers.forget(source)
 
-    async def _place(self, directory_id: str) -> BlobPlace | None:
-        if not (self._job.get("status") or {}).get("jobOutputDirectoryPathSegment"):
+    async def _place(self, directory_id: str) -> "BlobPlace | None":
+        status = self._job.get("status") or {}
+        if not status.get("jobOutputDirectoryPathSegment") or not self.straight.is_possible:
             return None
+        # Most volumes are no containers, and to know that takes no models, which take long to load.
+        if not may_use_containers(self._job, await self._readers.cluster(self._job)):
+            return None
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from batchai_operator.planner.files.blobplaces import output_place  # noqa: PLC0415
+        from batchai_operator.planner.files.reader import reader_build  # noqa: PLC0415
+
         cluster, settings, _ = await self._readers.facts(self._job)
         own = self._readers.settings.blob_endpoint
         if own:  # How storage is reached from here, which need not be how Pods reach it.

@@ -6,10 +6,12 @@ Called by readers.py, on raw Pods as the API server sends them.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchai_operator.names import SIDECAR_CONTAINER
-from batchai_operator.settings import Settings
+
+if TYPE_CHECKING:  # Most who ask about Pods have no settings.
+    from batchai_operator.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,15 @@ def blob_containers(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -
     )
 
 
+def may_use_containers(job: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> bool:
+    """Tell whether any volume of a job could be a blob container, its cluster's included."""
+    auto = ((cluster or {}).get("status") or {}).get("autoStorage") or {}
+    return bool(blob_containers(job, cluster).accounts or auto.get("containerName"))
+
+
 def reader_settings(
-    settings: Settings, pods: Sequence[Mapping[str, Any]], containers: Containers
-) -> Settings:
+    settings: "Settings", pods: Sequence[Mapping[str, Any]], containers: Containers
+) -> "Settings":
     """Take from a job's Pods what only the operator's settings say.
 
     A user's machine does not have the operator's settings, but the job's Pods were made with them.

@@ -6,9 +6,8 @@ Called by outputs.py. It reads no file itself.
 import asyncio
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from pydantic import ValidationError
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from batchai_operator.engine.commands.clusters import find_cluster
 from batchai_operator.engine.files.lastoutput import LastOutput
@@ -24,10 +23,11 @@ from batchai_operator.engine.ports import PODS, Object, ObjectStore
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.errors import InvalidSpecError, NotFoundError
 from batchai_operator.names import ATTEMPT_LABEL, COMPONENT_LABEL, JOB_UID_LABEL, NODE_INDEX_LABEL
-from batchai_operator.planner.files.reader import lost_volume, pod_of, reader_build
 from batchai_operator.planner.jobs.observed import attempt_of
 from batchai_operator.planner.reasons import explain
-from batchai_operator.settings import Settings
+
+if TYPE_CHECKING:  # Who reads files of a running job needs neither settings nor models.
+    from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
 """How long the job's end may lag behind that of its Pods, before files are read regardless: while
@@ -42,8 +42,8 @@ class Absence(enum.Enum):
 
 
 async def known_settings(
-    store: ObjectStore, namespace: str, settings: Settings, containers: Containers
-) -> Settings:
+    store: ObjectStore, namespace: str, settings: "Settings", containers: Containers
+) -> "Settings":
     """Return what the Pods of any job of a namespace tell of the operator's settings.
 
     What the caller's own environment says stands, because nobody's Pods may be right for it.
@@ -65,15 +65,18 @@ class Readers:
 
     Args:
         store: the API server.
-        settings: fallback for what the job's Pods do not tell.
+        settings: makes the fallback for what the job's Pods do not tell.
         announce: told what the user is waiting for.
     """
 
     def __init__(
-        self, store: ObjectStore, settings: Settings, announce: Callable[[str], None]
+        self,
+        store: ObjectStore,
+        settings: "Callable[[], Settings]",
+        announce: Callable[[str], None],
     ) -> None:
         self._store = store
-        self.settings = settings
+        self._make_settings = settings
         self._announce = announce
         self._reader = OwnPod(store, announce)
         self._ended_since: float | None = None
@@ -83,6 +86,11 @@ class Readers:
     def shortfall(self) -> str:
         """What may be missing of the logs of a job that has ended; empty for nothing."""
         return self._last.shortfall
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """Fallback for what the job's Pods do not tell."""
+        return self._make_settings()
 
     async def live(self, job: Mapping[str, Any]) -> Source | Absence | None:
         """Return where the files of a job can be read as they grow.
@@ -114,6 +122,14 @@ class Readers:
                 any more which volume holds them.
             UnavailableError: a reader Pod was made and did not start.
         """
+        from pydantic import ValidationError  # noqa: PLC0415 (see above)
+
+        from batchai_operator.planner.files.reader import (  # noqa: PLC0415
+            lost_volume,
+            pod_of,
+            reader_build,
+        )
+
         if self._reader.made is not None:
             return self._reader.made
         _check_readable(job)
@@ -134,9 +150,9 @@ class Readers:
             raise NotFoundError(lost)
         return await self._reader.make(body)
 
-    async def facts(self, job: Mapping[str, Any]) -> tuple[Object | None, Settings, bool]:
+    async def facts(self, job: Mapping[str, Any]) -> "tuple[Object | None, Settings, bool]":
         """Return a job's cluster, the settings for its reader, and whether somebody told them."""
-        pods, cluster = await self._pods(job), await self._cluster(job)
+        pods, cluster = await asyncio.gather(self._pods(job), self.cluster(job))
         containers = blob_containers(job, cluster)
         if pods:
             return cluster, reader_settings(self.settings, pods, containers), True
@@ -145,6 +161,16 @@ class Readers:
         # Two Settings() are never the same, for each has its own name of a Pod.
         was_told = "launcher_image" in settings.model_fields_set
         return cluster, settings, was_told
+
+    async def cluster(self, job: Mapping[str, Any]) -> Object | None:
+        """Return a job's cluster, whose volumes may hold the files; it may be gone by now."""
+        name = str((job["spec"].get("cluster") or {}).get("id", "")).rsplit("/", maxsplit=1)[-1]
+        if not name:
+            return None
+        try:
+            return await find_cluster(self._store, job["metadata"]["namespace"], name)
+        except NotFoundError:
+            return None
 
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""
@@ -184,16 +210,6 @@ class Readers:
             (pod for pod in pods if _number(pod, ATTEMPT_LABEL) == latest),
             key=lambda pod: _number(pod, NODE_INDEX_LABEL),
         )
-
-    async def _cluster(self, job: Mapping[str, Any]) -> Object | None:
-        """The job's cluster, whose volumes may hold the files; it may be gone by now."""
-        name = str((job["spec"].get("cluster") or {}).get("id", "")).rsplit("/", maxsplit=1)[-1]
-        if not name:
-            return None
-        try:
-            return await find_cluster(self._store, job["metadata"]["namespace"], name)
-        except NotFoundError:
-            return None
 
 
 def _check_readable(job: Mapping[str, Any]) -> None:

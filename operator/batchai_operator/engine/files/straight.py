@@ -7,12 +7,15 @@ whose Secret has neither key nor SAS, gets no folder and reads through a Pod, wh
 import base64
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.ports import SECRETS, ObjectStore
 from batchai_operator.engine.storageports import BlobCredential, OpenContainer
 from batchai_operator.errors import ForbiddenError, NotFoundError
-from batchai_operator.planner.files.blobplaces import BlobPlace
+
+if TYPE_CHECKING:  # Many a job has no container.
+    from batchai_operator.planner.files.blobplaces import BlobPlace
 
 DEFAULT_MINUTES = 60
 """How long links work unless the user says otherwise (spec 6.1)."""
@@ -41,13 +44,18 @@ class Straight:
         self._folders: dict[tuple[str, BlobPlace], BlobFolder | None] = {}
         self._given_up = False
 
-    async def folder(self, namespace: str, place: BlobPlace | None) -> BlobFolder | None:
+    async def folder(self, namespace: str, place: "BlobPlace | None") -> BlobFolder | None:
         """Return a folder of storage itself, if the caller may have it."""
-        if place is None or self._open is None or self._given_up:
+        if place is None or not self.is_possible:
             return None
         if (namespace, place) not in self._folders:
             self._folders[namespace, place] = await self._folder(namespace, place)
         return self._folders[namespace, place]
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether storage itself can be asked at all."""
+        return self._open is not None and not self._given_up
 
     def give_up(self, reason: object) -> None:
         """Read through Pods from now on."""
@@ -58,7 +66,7 @@ class Straight:
         """Close all connections to storage."""
         await self._stack.aclose()
 
-    async def _folder(self, namespace: str, place: BlobPlace) -> BlobFolder | None:
+    async def _folder(self, namespace: str, place: "BlobPlace") -> BlobFolder | None:
         credential = await self._credential(namespace, place)
         if credential is None or self._open is None:
             return None
@@ -68,7 +76,7 @@ class Straight:
         container = await self._stack.enter_async_context(opening)
         return BlobFolder(container, place.prefix, self._minutes)
 
-    async def _credential(self, namespace: str, place: BlobPlace) -> BlobCredential | None:
+    async def _credential(self, namespace: str, place: "BlobPlace") -> BlobCredential | None:
         """Read key or SAS; those of another account than the volume names are none (design 5)."""
         try:
             secret = await self._store.get(SECRETS, place.secret, namespace)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from batchai_operator.engine.ports import Object
-from batchai_operator.planner.jobs.status import FINISHED
+from batchai_operator.names import FINISHED
 
 _SHARED_LENGTH = 64
 """Longest text that may well stand in many objects: names, reasons, times, short sentences."""

@@ -6,7 +6,7 @@ nothing; a job whose spec is nonsense is the planner's to refuse.
 
 from batchai_operator.engine.ports import Object
 from batchai_operator.engine.reconcile.table import Key
-from batchai_operator.planner.jobs.status import FINISHED
+from batchai_operator.names import FINISHED
 from batchai_operator.planner.naming import cluster_name
 
 

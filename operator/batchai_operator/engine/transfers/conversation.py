@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
-from batchai_operator.engine.complaints import in_words
+from batchai_operator.engine.files.complaints import in_words
 from batchai_operator.engine.files.filecalls import MISSING, OUTSIDE, USAGE, raise_for
+from batchai_operator.engine.files.frames import Frames
 from batchai_operator.engine.ports import ExecStream
 from batchai_operator.errors import (
     BatchAIError,
@@ -90,10 +91,16 @@ class Conversation:
         return found
 
     async def content(self, **request: object) -> AsyncIterator[bytes]:
-        """Make a request that is answered by bytes, and yield them."""
-        await self._say(request)
-        left = int((await self._answer())["size"])
+        """Make a request that is answered by bytes, packed where that pays, and yield them."""
+        await self._say({**request, "packed": True})
+        answer = await self._answer()
+        left = int(answer["size"])
         self.is_whole = left == 0
+        if answer.get("packed"):
+            async for piece in self._unpacked(left):
+                yield piece
+            return
+        # A launcher that an older operator brought sends them as they are.
         while left:
             if not self._buffer:
                 await self._fill()
@@ -102,6 +109,20 @@ class Conversation:
             left -= len(piece)
             self.is_whole = left == 0
             yield piece
+
+    async def _unpacked(self, left: int) -> AsyncIterator[bytes]:
+        frames = Frames(_check_header)
+        while left or not frames.is_between:
+            if not self._buffer:
+                await self._fill()
+            sent = bytes(self._buffer)
+            self._buffer.clear()
+            for piece in frames.contents(sent):
+                left -= len(piece)
+                yield piece
+            if left < 0:
+                raise UnavailableError("The Pod's launcher sent more than it said.")
+        self.is_whole = True
 
     async def _say(self, request: Mapping[str, object]) -> None:
         self.is_whole = False
@@ -146,6 +167,11 @@ class Conversation:
         if self._run and self._run.exit_code in _REFUSALS:
             raise_for(self._run.exit_code, reason)
         raise UnavailableError(reason or "The launcher ended the conversation.")
+
+
+def _check_header(offset: int) -> None:
+    if offset < 0:
+        raise UnavailableError("The Pod's launcher does not speak as this program does.")
 
 
 async def _patiently(doing: Awaitable[Result]) -> Result:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from batchai_operator import names
 from batchai_operator.model.cluster import ClusterSpec
 from batchai_operator.planner.clusters.admission import nodes_held
 from batchai_operator.planner.clusters.setupfiles import setup_suffix
@@ -105,13 +106,13 @@ def _auto_storage(facts: ClusterFacts, spec: ClusterSpec) -> tuple[Object | None
     if found is None and before:
         # Nobody has looked since the operator started; what was true stays said.
         for known in status.get("conditions") or ():
-            if known.get("type") == autostorage.READY and known.get("status") == "True":
+            if known.get("type") == names.AUTO_STORAGE_READY and known.get("status") == "True":
                 found = AutoStorageFacts(before, str(known["reason"]), str(known["message"]))
     found = found or autostorage.PREPARING
     # What was made stays mounted while storage cannot be reached; not what was taken away.
     place = found.place or (None if hindered else before)
     ready: Literal["True", "False"] = "True" if found.place else "False"
-    return place, Condition(autostorage.READY, ready, found.reason, found.message)
+    return place, Condition(names.AUTO_STORAGE_READY, ready, found.reason, found.message)
 
 
 def _storage_events(old: Object, storage: Condition | None) -> tuple[Event, ...]:
@@ -123,7 +124,7 @@ def _storage_events(old: Object, storage: Condition | None) -> tuple[Event, ...]
         if same == (storage.type, storage.status, storage.reason):
             return ()
     if storage.status == "True":
-        return (Event("Normal", autostorage.READY, storage.message),)
+        return (Event("Normal", names.AUTO_STORAGE_READY, storage.message),)
     return (Event("Warning", storage.reason, storage.message),)
 
 

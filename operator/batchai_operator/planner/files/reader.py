@@ -13,13 +13,13 @@ from batchai_operator.model.job import JobSpec
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.naming import pod_name
 from batchai_operator.planner.pods import identity
-from batchai_operator.planner.pods.build import Build, make_build, owner_reference
-from batchai_operator.planner.pods.children.basics import (
+from batchai_operator.planner.pods.basics import (
     child_labels,
     job_mounts,
     job_volumes,
     pod_basics,
 )
+from batchai_operator.planner.pods.build import Build, make_build, owner_reference
 from batchai_operator.planner.pods.launch import doubled, node_plan
 from batchai_operator.planner.pods.paths import is_below, job_name
 from batchai_operator.planner.pods.sizes import NodeShare

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.job import JobSpec
+from batchai_operator.names import FINISHED
 from batchai_operator.planner.facts import JobFacts
 from batchai_operator.planner.jobs import failures, lifecycle, rejections
 from batchai_operator.planner.jobs.answers import answer, deletions, end_with, start_time
@@ -32,7 +33,7 @@ from batchai_operator.planner.jobs.ending import after_end
 from batchai_operator.planner.jobs.failures import Failure
 from batchai_operator.planner.jobs.observed import Observed, attempt_of, observe
 from batchai_operator.planner.jobs.start import SCHEDULING, job_volumes_of, start
-from batchai_operator.planner.jobs.status import FINISHED, Report
+from batchai_operator.planner.jobs.status import Report
 from batchai_operator.planner.jobs.waiting import find_lost_server, find_obstacle, find_slow_start
 from batchai_operator.planner.plan import Event, JobPlan
 from batchai_operator.planner.reasons import (

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from batchai_operator.names import FINISHED
 from batchai_operator.planner.conditions import Condition, merge_conditions
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.jobs.failures import Failure
@@ -24,9 +25,6 @@ from batchai_operator.planner.naming import node_id
 from batchai_operator.planner.times import parse, render
 
 ExecutionState = Literal["queued", "running", "terminating", "succeeded", "failed"]
-
-FINISHED = frozenset({"succeeded", "failed"})
-"""States that never change again (spec 2.10)."""
 
 STORAGE_NOTES = ("StorageTranslated", "LogsNotKept", "OutputsNotKept", "SharedTempNotShared")
 """Types of conditions that tell what people should know about a job's storage."""

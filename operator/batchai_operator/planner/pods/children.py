@@ -18,13 +18,13 @@ from batchai_operator.model.kubernetes import KubernetesSettings
 from batchai_operator.planner.facts import Object
 from batchai_operator.planner.naming import key_secret_name, pod_name, service_name
 from batchai_operator.planner.pods import identity
-from batchai_operator.planner.pods.build import Build, owner_reference
-from batchai_operator.planner.pods.children.basics import (
+from batchai_operator.planner.pods.basics import (
     child_labels,
     job_mounts,
     job_volumes,
     pod_basics,
 )
+from batchai_operator.planner.pods.build import Build, owner_reference
 from batchai_operator.planner.pods.launch import doubled, node_plan, user_variables
 
 GRACE_SECONDS = 120

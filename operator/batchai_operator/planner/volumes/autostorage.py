@@ -34,9 +34,6 @@ from batchai_operator.planner.facts import AutoStorageFacts, Object
 from batchai_operator.planner.specs import cluster_spec
 from batchai_operator.settings import AutoStorageSettings, Settings
 
-READY = "AutoStorageReady"
-"""Condition of a cluster with auto-storage; absent on others."""
-
 FIELD = "cluster's autoStorage"
 """How errors call the volumes of auto-storage."""
 
@@ -205,12 +202,14 @@ def is_missing(cluster: Object, spec: ClusterSpec) -> bool:
 def why_missing(cluster: Object) -> str:
     """Return what the cluster says of auto-storage that is not there."""
     for found in (cluster.get("status") or {}).get("conditions") or ():
-        if found.get("type") == READY and found.get("message"):
+        if found.get("type") == names.AUTO_STORAGE_READY and found.get("message"):
             return str(found["message"])
     return PREPARING.message
 
 
-PREPARING = AutoStorageFacts(None, "Preparing", "Share and container are being made.")
+PREPARING = AutoStorageFacts(
+    None, names.AUTO_STORAGE_PREPARING, "Share and container are being made."
+)
 """Said of a cluster until its auto-storage has been looked after for the first time."""
 
 

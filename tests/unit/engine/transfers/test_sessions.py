@@ -5,6 +5,7 @@ The launcher here is a script of answers; the real one is talked to in tests/clu
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -99,6 +100,41 @@ async def test_answers_may_be_cut_anywhere_and_one_conversation_serves_all():
     assert launcher.found == 1
     said = [json.loads(line) for line in bytes(launcher.sent[0]).splitlines()]
     assert [line["do"] for line in said] == ["tree", "read", "hash"]
+
+
+def packed(offset: int, content: bytes) -> bytes:
+    pack = zlib.compressobj(1, wbits=-15)
+    sent = pack.compress(content) + pack.flush()
+    return b"%d %d %d\n" % (offset, len(content), len(sent)) + sent
+
+
+@pytest.mark.parametrize("cut", [1, 3, 1000])
+async def test_content_comes_packed_where_that_pays(cut):
+    log = b"step 1: loss 0.5\n" * 5000
+    text = lines({"ok": True, "size": len(log) + 3, "packed": True}) + packed(7, log)
+    text += b"%d 3\n\x00\n\xff" % (7 + len(log))
+    sent = [text[at : at + cut] for at in range(0, len(text), cut)]
+    launcher = Launcher([*sent, lines({**OK, "md5": "abc"})])  # Nothing is said unasked.
+    async with place(launcher) as there:
+        pieces = [piece async for piece in there.read("b", 7, len(log) + 3)]
+        assert b"".join(pieces) == log + b"\x00\n\xff"
+        assert await there.md5("b", 9) == "abc"
+    head, _, _ = bytes(launcher.sent[0]).partition(b"\n")
+    assert json.loads(head)["packed"] is True
+    assert len(launcher.sent) == 2, "one conversation, then closed"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [packed(0, b"x" * 4000)[:-9], packed(0, b"x" * 4001), b"no frame\n", b"1 2 3\n\xff\xff\xff"],
+)
+async def test_packed_content_that_is_broken_ends_the_conversation(sent):
+    launcher = Launcher([lines({"ok": True, "size": 4000, "packed": True}) + sent], [lines(OK)])
+    async with place(launcher) as there:
+        with pytest.raises(UnavailableError):
+            [piece async for piece in there.read("b", 0, 4000)]
+        await there.make_folder("f")
+    assert launcher.found == 2
 
 
 async def test_bytes_follow_the_request():
