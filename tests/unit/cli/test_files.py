@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from objects import job, pod
+from .objects import job, pod
 
 from batchai_operator.cli.files.download import JobSources
 from batchai_operator.engine.files import lastoutput, ownpods, readers, reading

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     cls=LateGroup,
     late={
         "download": Late(
-            "download_commands",
+            "files.download",
             "download_output",
             "Copy an output directory, or a part of it, to this machine.",
         )
