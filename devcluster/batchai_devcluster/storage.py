@@ -17,7 +17,6 @@ from batchai_devcluster.images.ensuring import Images
 from batchai_devcluster.paths import Paths
 from batchai_devcluster.progress import say
 
-_IMAGES = ("storage", "azurite")
 _PLACE = "share/NAME[/PATH] or container/NAME[/PATH]"
 
 
@@ -49,7 +48,7 @@ def up(paths: Paths, cluster: provider.Provider) -> None:
             return
         folder, labels = _named_folder(), deploying.OURS
     images = Images(paths, with_docker=cluster.with_docker)
-    references = {name: images.ensure(name, cluster) for name in _IMAGES}
+    references = {name: images.ensure(name, cluster) for name in deploying.IMAGES}
     if cluster.is_ours:
         folder.mkdir(parents=True, exist_ok=True)
     deploying.deploy(cluster, folder, references, labels)

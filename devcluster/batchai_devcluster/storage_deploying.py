@@ -1,7 +1,7 @@
 """Puts Azurite and the storage stand-in into a cluster, with one storage account.
 
 Called by storage.py. The account's key is made once, lives in a Secret of the stand-in's namespace,
-and is never put on a command line. The manifests are `../storage/manifests/*.yaml`; two image
+and is never put on a command line. The manifests are `../storage/manifests/*.yaml`; image
 references and one folder are filled in.
 """
 
@@ -29,6 +29,8 @@ BLOB_ENDPOINT = f"http://azurite.{NAMESPACE}.svc.cluster.local:10000/{{account}}
 DRIVERS = frozenset(
     {"blob.csi.azure.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io"}
 )
+#: What runs there; names in images.toml.
+IMAGES = ("storage", "azurite", "provisioner")
 #: Labels of the namespace where the cluster is not ours but the stand-in is, so that it can go.
 OURS = {"batchai.dev/provider": "kubeconfig"}
 #: Azure Files' REST, as far as making a share; the SDK knows no account in the path.
@@ -55,7 +57,7 @@ def deploy(
     Args:
         cluster: the provider whose cluster runs.
         folder: where the data of shares and containers lies on every node.
-        images: references of the images `storage` and `azurite`.
+        images: references of the images in `IMAGES`.
         labels: labels of the namespace.
 
     Raises:
@@ -93,7 +95,7 @@ def remove(cluster: Cluster) -> bool:
     """Remove the stand-in where it is labelled as ours; tell whether it was."""
     if not _is_there(cluster, f"namespace/{NAMESPACE}", OURS):
         return False
-    images = {"storage": "none", "azurite": "none"}
+    images = dict.fromkeys(IMAGES, "none")
     objects: list[object] = [credentials("default", ""), *_manifests(Path("/"), images)]
     # The namespace goes last: with it goes the label that says whose all this is.
     for part in (
@@ -158,6 +160,7 @@ def fill_in(file: Path, folder: Path, images: dict[str, str]) -> str:
     return string.Template(file.read_text()).substitute(
         STORAGE_IMAGE=images["storage"],
         AZURITE_IMAGE=images["azurite"],
+        PROVISIONER_IMAGE=images["provisioner"],
         DATA=str(folder),
     )
 

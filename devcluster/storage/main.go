@@ -2,6 +2,7 @@
 // for NFS and SMB.
 //
 //	storage node        the CSI node plugins
+//	storage controller  the controllers of Azure's two, for a provisioner
 //	storage mount       serves one mount (started by `node`, not by people)
 //	storage files       Azure Files' REST, as far as making a share (see filesrest/)
 //	storage admin ...   shares, containers, files and faults (see admin/)
@@ -37,6 +38,7 @@ import (
 )
 
 const usage = `usage: storage node [flags]
+       storage controller [flags]
        storage files
        storage admin share create NAME | container create NAME
        storage admin put PLACE <tar | get PLACE >tar | ls PLACE | rm PLACE
@@ -66,6 +68,8 @@ func run(arguments []string) error {
 	switch arguments[0] {
 	case "node":
 		return node(arguments[1:])
+	case "controller":
+		return controller(arguments[1:])
 	case "mount":
 		return mounting.Serve(os.Stdin, os.Stdout, func(spec mounting.Spec) (mounting.Served, error) {
 			switch {

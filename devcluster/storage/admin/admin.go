@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
-
 	"batchai.dev/devcluster/storage/account"
 	"batchai.dev/devcluster/storage/sharefs"
 )
@@ -55,10 +53,7 @@ func (a Admin) CreateContainer(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = client.Create(ctx, nil); bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-		return nil
-	}
-	return err
+	return account.CreateContainer(ctx, client)
 }
 
 // Fault makes a fault in a share for so many seconds (0 = until cleared); kind `clear` ends it.

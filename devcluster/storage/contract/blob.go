@@ -19,7 +19,7 @@ var containerRule = regexp.MustCompile(`^[a-z0-9](?:-?[a-z0-9])*$`)
 //
 // It returns an InvalidArgument status, with the real driver's text where that is known.
 func Blob(r Request) (Volume, error) {
-	a, err := forBlob(r.Attributes)
+	a, err := forBlob(r.completed(BlobDriver))
 	if err != nil {
 		return Volume{}, err
 	}

@@ -30,7 +30,7 @@ func secretOf(a Attributes) SecretRef {
 	}
 	if name == "" {
 		if account := staticAccount(a); account != "" {
-			name = "azure-storage-account-" + account + "-secret"
+			name = SecretName(account)
 		}
 	}
 	if name == "" {
@@ -42,6 +42,11 @@ func secretOf(a Attributes) SecretRef {
 		}
 	}
 	return SecretRef{"default", name}
+}
+
+// SecretName is where both drivers look for an account's key, and where they store it.
+func SecretName(account string) string {
+	return "azure-storage-account-" + account + "-secret"
 }
 
 func staticAccount(a Attributes) string {

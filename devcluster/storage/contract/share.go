@@ -14,7 +14,7 @@ var shareProtocols = []string{"", "smb", "nfs"}
 //
 // It returns an InvalidArgument status with the real driver's text.
 func Share(r Request) (Volume, error) {
-	a, err := forShare(r.Attributes)
+	a, err := forShare(r.completed(ShareDriver))
 	if err != nil {
 		return Volume{}, err
 	}

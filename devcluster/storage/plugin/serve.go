@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	registration "k8s.io/kubelet/pkg/apis/pluginregistration/v1"
+
+	"batchai.dev/devcluster/storage/contract"
 )
 
 // Version is what the plugin says of itself; the name of the real driver goes with it.
@@ -32,8 +34,17 @@ func (i identity) Probe(context.Context, *csi.ProbeRequest) (*csi.ProbeResponse,
 	return &csi.ProbeResponse{Ready: wrapperspb.Bool(true)}, nil
 }
 
+// GetPluginCapabilities says that Azure's two drivers have a controller, as the real ones do everywhere.
 func (i identity) GetPluginCapabilities(context.Context, *csi.GetPluginCapabilitiesRequest) (*csi.GetPluginCapabilitiesResponse, error) {
-	return &csi.GetPluginCapabilitiesResponse{}, nil
+	response := &csi.GetPluginCapabilitiesResponse{}
+	if i.driver == contract.BlobDriver || i.driver == contract.ShareDriver {
+		response.Capabilities = []*csi.PluginCapability{{
+			Type: &csi.PluginCapability_Service_{Service: &csi.PluginCapability_Service{
+				Type: csi.PluginCapability_Service_CONTROLLER_SERVICE,
+			}},
+		}}
+	}
+	return response, nil
 }
 
 // NewServer returns a gRPC server for one driver, which logs every call that fails.

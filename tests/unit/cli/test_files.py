@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from .objects import job, pod
 
 from batchai_operator.cli.files.download import JobSources
 from batchai_operator.engine.files import lastoutput, ownpods, readers, reading
 from batchai_operator.errors import UnavailableError
 from batchai_operator.settings import Settings
+
+from .objects import job, pod
 
 LINES = "".join(f"Schritt {number}: Genauigkeit 99 %, größer\n" for number in range(200)).encode()
 READER = "reader"
