@@ -135,3 +135,15 @@ AUTO_STORAGE_READY = "AutoStorageReady"
 
 AUTO_STORAGE_PREPARING = "Preparing"
 """Reason of that condition until storage was first asked for."""
+
+BLOB_DRIVER = "blob.csi.azure.com"
+"""CSI driver of blob containers."""
+
+FILE_DRIVER = "file.csi.azure.com"
+"""CSI driver of file shares."""
+
+NFS_DRIVER = "nfs.csi.k8s.io"
+"""CSI driver of NFS servers."""
+
+SMB_DRIVER = "smb.csi.k8s.io"
+"""CSI driver of SMB servers."""

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 import click
-from pydantic import ValidationError
 
 from batchai_operator.cli.querying import asked_query, render_queried
 from batchai_operator.cli.rendering import Column, harmless, render
 from batchai_operator.engine.ports import Cluster
 from batchai_operator.engine.storageports import OpenContainer
 from batchai_operator.errors import BatchAIError, InvalidSpecError, NotFoundError
-from batchai_operator.planner.reasons import explain
 
 EXIT_ERROR, EXIT_NOT_FOUND = 1, 3
 """az's exit codes (spec 6.1: a missing resource is 3 since 0.4.0)."""
@@ -65,13 +63,27 @@ class Session:
             return asyncio.run(connected())
         except BatchAIError as error:
             fail(error)
-        except ValidationError as error:
-            # An object of another version, or older than a rule; what was typed is checked before.
-            fail(InvalidSpecError(f"An object makes no sense to this version: {explain(error)}"))
+        except ValueError as error:
+            fail(_without_sense(error))
         except KeyboardInterrupt:
             sys.exit(EXIT_INTERRUPTED)
         except asyncio.CancelledError:
             sys.exit(EXIT_KILLED)
+
+
+def _without_sense(error: ValueError) -> BatchAIError:
+    """Return what to say of an object of another version, or older than a rule.
+
+    Raises:
+        ValueError: it is no complaint of the models; what was typed is checked before.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 (most commands need no models)
+
+    from batchai_operator.planner.reasons import explain  # noqa: PLC0415
+
+    if not isinstance(error, ValidationError):
+        raise error
+    return InvalidSpecError(f"An object makes no sense to this version: {explain(error)}")
 
 
 def fail(error: BatchAIError) -> NoReturn:

@@ -7,10 +7,12 @@ dicts as the API server sends them and are never changed here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchai_operator.planner.endpoints import FileServers
-from batchai_operator.settings import Settings
+
+if TYPE_CHECKING:  # The command line knows Pods by these facts, and needs no settings for that.
+    from batchai_operator.settings import Settings
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -139,7 +141,7 @@ class JobFacts:
     capacity: NodeCapacity | None
     namespace_annotations: Mapping[str, str]
     new_key: str = field(repr=False)
-    settings: Settings
+    settings: "Settings"
     now: datetime
     gone: tuple[Object, ...] = ()
     refusal: Refusal | None = None
@@ -176,7 +178,7 @@ class ClusterFacts:
 
     cluster: Object
     jobs: tuple[Object, ...]
-    settings: Settings
+    settings: "Settings"
     now: datetime
     auto_storage: AutoStorageFacts | None = None
     namespace_annotations: Mapping[str, str] = field(default_factory=dict)
@@ -200,6 +202,6 @@ class FileServerFacts:
     claim: Object | None
     service: Object | None
     deployment: Object | None
-    settings: Settings
+    settings: "Settings"
     now: datetime
     refusal: str = ""

@@ -4,9 +4,10 @@ Used by job.py and cluster.py. Never contains a value, which may be a secret.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+if TYPE_CHECKING:  # The command line reads the reasons, mostly without the models.
+    from pydantic import ValidationError
 
 REFUSED = "Forbidden"
 """Reason of a job of which a quota, a policy or a missing right forbids the Pods, for now."""
@@ -35,7 +36,7 @@ def last_reason(job: Mapping[str, Any]) -> str:
 _MOST = 5
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: "ValidationError") -> str:
     """Return what is wrong with a spec: each field with its complaint."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     parts = []

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from batchai_operator.names import NFS_DRIVER, SMB_DRIVER
 from batchai_operator.planner.facts import MountFailure
 from batchai_operator.planner.files.reader import reader_pod
 from batchai_operator.planner.jobs.job import plan_job
 from batchai_operator.planner.jobs.mounts import judge_mounts
 from batchai_operator.planner.volumes.mounting import Mount
-from batchai_operator.planner.volumes.sources import NFS_DRIVER, SMB_DRIVER
 from support.planning import NOW, SETTINGS, SHARE, a_cluster, a_job, carry_out, facts
 
 NFS = {"mountCommand": "mount -t nfs nas:/data", "relativeMountPath": "logs"}

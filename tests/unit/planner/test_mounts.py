@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from batchai_operator.names import BLOB_DRIVER, FILE_DRIVER
 from batchai_operator.planner.jobs.job import plan_job
 from batchai_operator.planner.volumes.mounterrors import classify, find_row
-from batchai_operator.planner.volumes.sources import BLOB_DRIVER, FILE_DRIVER
 from support.planning import NOW, a_cluster, a_job, a_mount_failure, carry_out, facts
 
 SET_UP = 'MountVolume.SetUp failed for volume "volume-0" : rpc error: code = Internal desc = '

@@ -8,8 +8,6 @@ executionState`), with null for every property that has no value (spec 1.7), and
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_SUBSCRIPTION, DEFAULT_WORKSPACE
 
 PROVIDER = "providers/Microsoft.BatchAI"
@@ -173,7 +171,9 @@ def _with_auto_storage(spec: Mapping[str, Any], status: Mapping[str, Any]) -> di
     """Show auto-storage among the cluster's volumes, where old scripts look for its account."""
     shown = dict(spec)
     if spec.get("autoStorage") and status.get("autoStorage"):
-        from batchai_operator.model.base import to_wire  # noqa: PLC0415 (the models)
+        from pydantic import ValidationError  # noqa: PLC0415 (the models)
+
+        from batchai_operator.model.base import to_wire  # noqa: PLC0415
         from batchai_operator.planner.volumes.autostorage import volumes  # noqa: PLC0415
 
         setup = spec.get("nodeSetup") or {}

@@ -10,7 +10,8 @@ from batchai_operator.cli import options
 from batchai_operator.cli.files.output import map_pages, show_pages
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.commands.clusters import find_cluster, read_cluster
+from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.commands.clusterspecs import read_cluster
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.files.straight import Straight

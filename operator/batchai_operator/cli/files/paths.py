@@ -26,7 +26,8 @@ from batchai_operator.cli.files.output import (
     write_bytes,
 )
 from batchai_operator.cli.session import Session, say
-from batchai_operator.engine.commands.clusters import find_cluster, read_cluster
+from batchai_operator.engine.commands.clusters import find_cluster
+from batchai_operator.engine.commands.clusterspecs import read_cluster
 from batchai_operator.engine.files.podfacts import Containers
 from batchai_operator.engine.files.readers import known_settings
 from batchai_operator.engine.files.straight import DEFAULT_MINUTES, Straight

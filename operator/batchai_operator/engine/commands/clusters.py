@@ -5,16 +5,11 @@ Called by the command line (and later other fronts), beside jobs.py.
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from batchai_operator.engine.commands.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
-from batchai_operator.errors import ConflictError, InvalidSpecError, NotFoundError
-from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.errors import ConflictError, NotFoundError
 from batchai_operator.names import AUTO_STORAGE_PREPARING, AUTO_STORAGE_READY
 from batchai_operator.planner.naming import cluster_object_name
-from batchai_operator.planner.reasons import explain
-from batchai_operator.planner.volumes.autostorage import with_auto_storage
 
 _STORAGE_SECONDS = 20.0
 
@@ -49,20 +44,6 @@ async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
     except NotFoundError:
         return
     raise ConflictError(f'"{name}" already exists in "{namespace}" resource group.')
-
-
-def read_cluster(cluster: Object) -> ClusterSpec:
-    """Return the spec of a cluster, with the volumes of its auto-storage among its own.
-
-    Raises:
-        InvalidSpecError: it makes no sense; names the cluster and the fields.
-    """
-    try:
-        return with_auto_storage(cluster)
-    except ValidationError as error:
-        raise InvalidSpecError(
-            f"Cluster {batch_ai_name(cluster)} makes no sense: {explain(error)}"
-        ) from error
 
 
 def batch_ai_name(cluster: Object) -> str:

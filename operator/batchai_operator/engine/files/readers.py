@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from batchai_operator.engine.commands.clusters import find_cluster
-from batchai_operator.engine.files.lastoutput import LastOutput
 from batchai_operator.engine.files.ownpods import OwnPod, Source
 from batchai_operator.engine.files.podfacts import (
     Containers,
@@ -27,6 +26,7 @@ from batchai_operator.planner.jobs.observed import attempt_of
 from batchai_operator.planner.reasons import explain
 
 if TYPE_CHECKING:  # Who reads files of a running job needs neither settings nor models.
+    from batchai_operator.engine.files.lastoutput import LastOutput
     from batchai_operator.settings import Settings
 
 SETTLE_SECONDS = 10.0
@@ -80,7 +80,13 @@ class Readers:
         self._announce = announce
         self._reader = OwnPod(store, announce)
         self._ended_since: float | None = None
-        self._last = LastOutput(announce)
+
+    @cached_property
+    def _last(self) -> "LastOutput":
+        # What is looked for at a job's end takes the models; while it runs nobody asks.
+        from batchai_operator.engine.files.lastoutput import LastOutput  # noqa: PLC0415
+
+        return LastOutput(self._announce)
 
     @property
     def shortfall(self) -> str:

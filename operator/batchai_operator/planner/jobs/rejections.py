@@ -22,6 +22,12 @@ MOST_RUNS = 5
 """So many runs of a job may be refused."""
 
 _FIRST_PAUSE = 10.0
+_REJECTED = "Pod was rejected"
+"""How every kubelet's word begins about a Pod that it does not take."""
+_STOPPED = frozenset(
+    {"Evicted", "NodeLost", "NodeShutdown", "Preempting", "Shutdown", "Terminated"}
+)
+"""Reasons of Pods that may have run, even where their containers' states are not told."""
 
 
 def refused_now(observed: Observed) -> NodePod | None:
@@ -32,6 +38,9 @@ def refused_now(observed: Observed) -> NodePod | None:
 def is_refused(pod: NodePod) -> bool:
     """Tell whether a Pod has failed before any of its containers ran, and nobody deleted it."""
     if pod.is_gone or pod.status.get("phase") != "Failed" or pod.deletion_deadline is not None:
+        return False
+    was_rejected = str(pod.status.get("message") or "").startswith(_REJECTED)
+    if pod.status.get("reason") in _STOPPED and not was_rejected:
         return False
     containers = [pod.container(name) for name in (names.SIDECAR_CONTAINER, names.JOB_CONTAINER)]
     return not any(map(_has_run, containers))

@@ -15,9 +15,10 @@ from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.credentials import KeyVaultSecretReference, StorageCredentials
 from batchai_operator.model.job import JobSpec
 from batchai_operator.model.volumes import AzureBlobFileSystem, AzureFileShare
+from batchai_operator.names import BLOB_DRIVER, FILE_DRIVER
 from batchai_operator.planner.volumes.blobfuse import translate
 from batchai_operator.planner.volumes.mountoptions import nfs_options
-from batchai_operator.planner.volumes.sources import BLOB_DRIVER, FILE_DRIVER, Source, owner_of
+from batchai_operator.planner.volumes.sources import Source, owner_of
 from batchai_operator.settings import Settings
 
 _PUBLIC_SUFFIX = "core.windows.net"

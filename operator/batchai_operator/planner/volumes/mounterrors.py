@@ -11,12 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from batchai_operator.planner.volumes.sources import (
-    BLOB_DRIVER,
-    FILE_DRIVER,
-    NFS_DRIVER,
-    SMB_DRIVER,
-)
+from batchai_operator.names import BLOB_DRIVER, FILE_DRIVER, NFS_DRIVER, SMB_DRIVER
 
 DEFINITE_COUNT = 3
 """A definite error is final when it was said so often …"""

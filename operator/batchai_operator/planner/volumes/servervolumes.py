@@ -11,10 +11,11 @@ SMB is the two keys of a Secret, and `guest` among the options needs none.
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.filesystems import FileServerMount, UnmanagedFileSystem
 from batchai_operator.model.job import JobSpec
+from batchai_operator.names import NFS_DRIVER, SMB_DRIVER
 from batchai_operator.planner.endpoints import FileServers, named_server
 from batchai_operator.planner.volumes.mountcommand import NfsMount, SmbMount, read_mount_command
 from batchai_operator.planner.volumes.mountoptions import nfs_options, smb_options
-from batchai_operator.planner.volumes.sources import NFS_DRIVER, SMB_DRIVER, Source, owner_of
+from batchai_operator.planner.volumes.sources import Source, owner_of
 
 NO_INLINE_NFS = "NFS mounts are made by PersistentVolumes only"
 """Why an NFS mount is never an inline volume; its driver refuses that on purpose."""

@@ -10,18 +10,6 @@ from typing import Literal
 
 from batchai_operator.model.job import JobSpec
 
-BLOB_DRIVER = "blob.csi.azure.com"
-"""CSI driver of blob containers."""
-
-FILE_DRIVER = "file.csi.azure.com"
-"""CSI driver of file shares."""
-
-NFS_DRIVER = "nfs.csi.k8s.io"
-"""CSI driver of NFS servers."""
-
-SMB_DRIVER = "smb.csi.k8s.io"
-"""CSI driver of SMB servers."""
-
 Kind = Literal["share", "blob", "claim", "nfs", "smb"]
 """What a volume is for people; decides how logs are written and which code a failure has."""
 
