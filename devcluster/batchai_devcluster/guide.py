@@ -57,6 +57,7 @@ def prepare(paths: Paths, cluster: provider.Provider) -> dict[str, str]:
             "lists in an account of your own. `guide` does that for the stand-in (CSI=standin)."
         )
     storage.up(paths, cluster)
+    storage.provide(paths, cluster)
     images = release.install(
         paths,
         cluster,

@@ -54,6 +54,25 @@ def up(paths: Paths, cluster: provider.Provider) -> None:
     deploying.deploy(cluster, folder, references, labels)
 
 
+def provide(paths: Paths, cluster: provider.Provider) -> None:
+    """Have claims provided for by StorageClasses as AKS has them, where the stand-in is used.
+
+    Compiling Kubernetes' provisioner takes some minutes once, which not every cluster needs.
+
+    Raises:
+        DevclusterError: the stand-in is not deployed, or does not become ready.
+    """
+    if not is_wanted(cluster) or (not cluster.is_ours and deploying.is_foreign(cluster)):
+        say("The storage is not ours: StorageClasses are left as they are.")
+        return
+    if deploying.find_key(cluster) is None:
+        raise DevclusterError("There is no storage account yet; run `storage up` first.")
+    images = Images(paths, with_docker=cluster.with_docker)
+    references = {name: images.ensure(name, cluster) for name in deploying.PROVISIONING_IMAGES}
+    folder = paths.storage if cluster.is_ours else _named_folder()
+    deploying.provide(cluster, folder, references)
+
+
 def _named_folder() -> Path:
     """Return the folder of a cluster of the user's in which shares and containers are kept."""
     folder = Path(os.environ.get("CSI_FOLDER", ""))
@@ -70,6 +89,9 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = verbs.add_parser("storage", help="the storage account: shares, containers, files")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     actions.add_parser("up", help="deploy Azurite and the stand-in").set_defaults(verb=_up)
+    actions.add_parser(
+        "provide", help="provide for claims by StorageClasses as on AKS (minutes, once)"
+    ).set_defaults(verb=_provide)
     actions.add_parser("account", help="print its name").set_defaults(verb=_account)
     actions.add_parser("key", help="print its key").set_defaults(verb=_key)
     endpoint = actions.add_parser("endpoint", help="print where blobs are, with `{account}` in it")
@@ -106,6 +128,10 @@ def add_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def _up(paths: Paths, chosen: argparse.Namespace) -> None:
     up(paths, _running(paths, chosen))
+
+
+def _provide(paths: Paths, chosen: argparse.Namespace) -> None:
+    provide(paths, _running(paths, chosen))
 
 
 def _kubectl(paths: Paths, chosen: argparse.Namespace) -> list[str]:

@@ -30,13 +30,16 @@ DRIVERS = frozenset(
     {"blob.csi.azure.com", "file.csi.azure.com", "nfs.csi.k8s.io", "smb.csi.k8s.io"}
 )
 #: What runs there; names in images.toml.
-IMAGES = ("storage", "azurite", "provisioner")
+IMAGES = ("storage", "azurite")
+#: What runs there besides, when claims are provided for; it takes minutes to compile.
+PROVISIONING_IMAGES = ("storage", "provisioner")
 #: Labels of the namespace where the cluster is not ours but the stand-in is, so that it can go.
 OURS = {"batchai.dev/provider": "kubeconfig"}
 #: Azure Files' REST, as far as making a share; the SDK knows no account in the path.
 FILE_ENDPOINT = f"http://files.{NAMESPACE}.svc.cluster.local:10004"
 
 _MANIFESTS = DEVCLUSTER / "storage" / "manifests"
+_PROVISIONING = _MANIFESTS / "provisioning"
 _KEYS = "accounts"
 #: Seconds until everything must run; images are in the nodes already, or pulled (they are small).
 _PATIENCE = 180
@@ -68,7 +71,23 @@ def deploy(
         name = {"name": NAMESPACE, "labels": dict(labels)}
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": name}
         objects: list[object] = [space, _accounts(key), credentials("default", key)]
-        _apply(cluster, [*objects, *_manifests(folder, images)])
+        _apply(cluster, [*objects, *_manifests(_MANIFESTS, folder, images)])
+        _wait(cluster)
+
+
+def provide(cluster: Cluster, folder: Path, images: Mapping[str, str]) -> None:
+    """Have controllers, provisioner and StorageClasses beside what `deploy` made.
+
+    Args:
+        cluster: the provider whose cluster runs.
+        folder: where the data of shares and containers lies on every node.
+        images: references of the images in `PROVISIONING_IMAGES`.
+
+    Raises:
+        DevclusterError: they do not become ready.
+    """
+    with step("Starting the storage drivers' controllers"):
+        _apply(cluster, _manifests(_PROVISIONING, folder, images))
         _wait(cluster)
 
 
@@ -95,8 +114,10 @@ def remove(cluster: Cluster) -> bool:
     """Remove the stand-in where it is labelled as ours; tell whether it was."""
     if not _is_there(cluster, f"namespace/{NAMESPACE}", OURS):
         return False
-    images = dict.fromkeys(IMAGES, "none")
-    objects: list[object] = [credentials("default", ""), *_manifests(Path("/"), images)]
+    images = dict.fromkeys((*IMAGES, *PROVISIONING_IMAGES), "none")
+    objects: list[object] = [credentials("default", "")]
+    for manifests in (_PROVISIONING, _MANIFESTS):
+        objects += _manifests(manifests, Path("/"), images)
     # The namespace goes last: with it goes the label that says whose all this is.
     for part in (
         yaml.safe_dump_all(objects),
@@ -121,8 +142,8 @@ def _is_there(cluster: Cluster, name: str, labels: Mapping[str, str] | None = No
     return (labels or {}).items() <= has.items()
 
 
-def _manifests(folder: Path, images: dict[str, str]) -> list[object]:
-    files = sorted(_MANIFESTS.glob("*.yaml"))
+def _manifests(manifests: Path, folder: Path, images: Mapping[str, str]) -> list[object]:
+    files = sorted(manifests.glob("*.yaml"))
     return [each for file in files for each in yaml.safe_load_all(fill_in(file, folder, images))]
 
 
@@ -155,12 +176,12 @@ def credentials(namespace: str, key: str) -> dict[str, object]:
     }
 
 
-def fill_in(file: Path, folder: Path, images: dict[str, str]) -> str:
+def fill_in(file: Path, folder: Path, images: Mapping[str, str]) -> str:
     """Return a manifest with image references and the data folder in place."""
     return string.Template(file.read_text()).substitute(
         STORAGE_IMAGE=images["storage"],
-        AZURITE_IMAGE=images["azurite"],
-        PROVISIONER_IMAGE=images["provisioner"],
+        AZURITE_IMAGE=images.get("azurite", ""),
+        PROVISIONER_IMAGE=images.get("provisioner", ""),
         DATA=str(folder),
     )
 

@@ -106,6 +106,13 @@ def storage(kubeconfig: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def provisioning(storage: str) -> None:
+    """StorageClasses as on AKS; their provisioner is compiled once, which takes minutes."""
+    assert storage
+    run_tool("storage", "provide")
+
+
+@pytest.fixture(scope="session")
 def node_image(storage: str, pytestconfig: pytest.Config) -> str:
     """Install the operator by its chart; return the image of jobs that name none."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")

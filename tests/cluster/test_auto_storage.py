@@ -235,6 +235,7 @@ def test_storage_that_is_away_is_told_and_found_again(
     ready(scene, "away", "True", "Ready", seconds=180)
 
 
+@pytest.mark.usefixtures("provisioning")
 def test_auto_storage_by_classes(
     *,
     make_scene: Callable[..., Scene],

@@ -51,9 +51,8 @@ class Storage:
 
 
 @pytest.fixture(scope="module")
-def account(kubectl: Kubectl, storage: str) -> Storage:
+def account(kubectl: Kubectl, provisioning: None) -> Storage:
     """The storage account."""
-    assert storage
     return Storage(kubectl)
 
 

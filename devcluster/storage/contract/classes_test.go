@@ -9,7 +9,7 @@ import (
 
 // TestClassesThatComeWithTheStandIn holds the manifest to the rules: its options must mount.
 func TestClassesThatComeWithTheStandIn(t *testing.T) {
-	content, err := os.ReadFile("../manifests/storageclasses.yaml")
+	content, err := os.ReadFile("../manifests/provisioning/storageclasses.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
