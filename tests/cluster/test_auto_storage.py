@@ -258,8 +258,8 @@ def test_auto_storage_by_classes(
     command = "echo kept; echo weights >$AZ_BATCHAI_OUTPUT_MODEL/model.bin"
     run("job", "create", "-n", "job", "-c", "claims", "-f", job_file(command))
     own.succeed("job", seconds=180)
-    assert run("job", "file", "stream", "-j", "job", "-f", "stdout.txt") == b"kept\n"
-    listed = json.loads(run("job", "file", "list", "-j", "job", "-d", "MODEL"))
+    assert run("job", "file", "stream", "-j", "job", "-f", "stdout.txt").stdout == b"kept\n"
+    listed = json.loads(run("job", "file", "list", "-j", "job", "-d", "MODEL").stdout)
     assert [item["name"] for item in listed] == ["model.bin"]
     run("cluster", "delete", "-n", "claims", "-y")
     auto_cluster(run, "others")
@@ -267,7 +267,7 @@ def test_auto_storage_by_classes(
     read = "find $AZ_BATCHAI_MOUNT_ROOT/autobfs -name model.bin | wc -l"
     run("job", "create", "-n", "late", "-c", "others", "-f", job_file(read))
     own.succeed("late", seconds=180)
-    assert run("job", "file", "stream", "-j", "late", "-f", "stdout.txt") == b"1\n"
+    assert run("job", "file", "stream", "-j", "late", "-f", "stdout.txt").stdout == b"1\n"
     claims = own.api.list("persistentvolumeclaims", own.namespace)
     assert {each["metadata"]["uid"] for each in claims} == first
     own.api.delete("namespaces", own.namespace)
