@@ -36,7 +36,7 @@ class NameTakenError(ConflictError):
 
 
 class ForbiddenError(BatchAIError):
-    """The API server refused for lack of rights, or by policy such as Pod Security."""
+    """The API server, a volume, or a policy such as Pod Security refused for lack of rights."""
 
 
 class RejectedError(BatchAIError):

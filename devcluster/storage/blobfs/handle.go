@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	rclone "github.com/rclone/rclone/fs"
@@ -62,7 +63,17 @@ func (h *handle) close() error {
 	}
 	inner := h.inner
 	h.inner, h.isDirty = nil, false
-	return inner.Release()
+	err := inner.Release()
+	if isNotPermitted(err) {
+		return syscall.EACCES
+	}
+	return err
+}
+
+// isNotPermitted tells that the credentials lack a right. blobfuse2 says so (EACCES) of a file's
+// upload only; a folder, a new name and a removal that are not permitted are EIO.
+func isNotPermitted(err error) bool {
+	return bloberror.HasCode(err, bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions)
 }
 
 func (h *handle) Read(_ context.Context, buffer []byte, offset int64) (fuse.ReadResult, syscall.Errno) {
@@ -129,6 +140,8 @@ func errno(err error) syscall.Errno {
 	_, cause := fserrors.Cause(err)
 	var code syscall.Errno
 	switch {
+	case errors.Is(err, syscall.EACCES):
+		return syscall.EACCES
 	case errors.Is(err, vfs.ENOTEMPTY):
 		return syscall.ENOTEMPTY
 	case errors.Is(err, vfs.ECLOSED):

@@ -57,6 +57,9 @@ func Mount(spec mounting.Spec) (mounting.Served, error) {
 	if err != nil {
 		return nil, fmt.Errorf("container %s: %w", blob.Container, err)
 	}
+	if blob.Key == "" {
+		remote.Features().Copy = copyHere
+	}
 	files := vfs.New(context.Background(), remote, options(blob.Fuse))
 	top, err := files.Root()
 	if err != nil {
@@ -86,6 +89,16 @@ func Mount(spec mounting.Spec) (mounting.Served, error) {
 		return nil, fmt.Errorf("mount %s: %w", spec.Target, err)
 	}
 	return served{server, files, blob.Cache}, nil
+}
+
+// copyHere makes rclone read a file and write it anew where it is renamed, with the same rights of a
+// SAS token as the copy that blobfuse2 has storage make.
+//
+// Before Azurite copies what is named with a token it asks for it over the network, at the address
+// that its client used. That is its own Service's, which a Pod need not be able to reach; then it
+// waits, and the rename with it.
+func copyHere(context.Context, rclone.Object, string) (rclone.Object, error) {
+	return nil, rclone.ErrorCantCopy
 }
 
 // source is rclone's name for the container; the key is in it, so it is never printed.

@@ -54,7 +54,7 @@ type Answer struct {
 	Packed  bool   `json:"packed,omitempty"` // The bytes come in frames.
 	MD5     string `json:"md5,omitempty"`
 	Error   string `json:"error,omitempty"`
-	Kind    string `json:"kind,omitempty"` // notFound, escapes, mismatch, readOnly, refused, failed
+	Kind    string `json:"kind,omitempty"` // notFound, escapes, mismatch, readOnly, forbidden, refused, failed
 }
 
 // Session is one conversation.
@@ -106,13 +106,14 @@ func (s *Session) answer(wish Request) error {
 		if broken != nil {
 			return broken
 		}
-		err = failure
+		err = s.explained(failure)
 	case "partial":
 		answer.Size, err = s.partial(wish)
 	case "commit":
 		answer.Size, answer.MD5, err = s.commit(wish)
+		err = s.explained(err)
 	case "folder":
-		err = s.folder(wish.Path)
+		err = s.explained(s.folder(wish.Path))
 	default:
 		err = fmt.Errorf("%q is no request", wish.Do)
 	}
@@ -142,6 +143,8 @@ func kind(err error) string {
 	switch {
 	case errors.Is(err, errReadOnly):
 		return "readOnly"
+	case errors.Is(err, errNoWriting), errors.Is(err, errNoRemoving):
+		return "forbidden"
 	case errors.Is(err, errMismatch):
 		return "mismatch"
 	case strings.Contains(err.Error(), "path escapes from parent"):

@@ -17,6 +17,7 @@ from batchai_operator.engine.ports import ExecStream
 from batchai_operator.errors import (
     BatchAIError,
     ConflictError,
+    ForbiddenError,
     NotFoundError,
     RejectedError,
     UnavailableError,
@@ -30,6 +31,7 @@ _ERRORS: Mapping[str, type[BatchAIError]] = {
     "notFound": NotFoundError,
     "escapes": RejectedError,
     "readOnly": RejectedError,
+    "forbidden": ForbiddenError,
     "refused": RejectedError,
     "mismatch": ConflictError,
 }

@@ -3,7 +3,7 @@
 Used by copying.py, which knows what copying a file means; this module knows neither side of it.
 
 Decisions where nobody has said anything: a file or folder that fails does not keep the others
-from being copied, a place that is away ends everything.
+from being copied, a place that is away, or that nothing may be done with, ends everything.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from batchai_operator.engine.files.ownpods import StartError
-from batchai_operator.errors import BatchAIError, ConflictError, UnavailableError
+from batchai_operator.errors import BatchAIError, ConflictError, ForbiddenError, UnavailableError
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 32.0
 
@@ -95,10 +95,10 @@ class Counted:
 
 @contextmanager
 def kept(tally: Tally, name: str) -> Iterator[None]:
-    """Keep the error of one file or folder for the end; the place's being away is no such error."""
+    """Keep the error of one file or folder for the end; one of the whole place is raised."""
     try:
         yield
-    except UnavailableError:
+    except (ForbiddenError, UnavailableError):
         raise
     except BatchAIError as error:
         tally.failures[name] = error
@@ -114,11 +114,12 @@ async def run_all(tasks: Sequence[Task], meter: Meter, parallel: int, tally: Tal
         tally: takes what comes of it, beside what it holds already.
 
     Raises:
+        ForbiddenError: the place does not permit it, for any file.
         UnavailableError: the place went away for good.
     """
     meter.begin(len(tasks), sum(task.size for task in tasks))
     waiting = iter(tasks)
-    lost: list[UnavailableError] = []
+    lost: list[BatchAIError] = []
 
     async def work() -> None:
         for task in waiting:
@@ -127,7 +128,7 @@ async def run_all(tasks: Sequence[Task], meter: Meter, parallel: int, tally: Tal
             try:
                 with kept(tally, task.name):
                     await _one(task, meter, tally)
-            except UnavailableError as error:
+            except (ForbiddenError, UnavailableError) as error:
                 lost.append(error)
 
     async with asyncio.TaskGroup() as group:

@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from batchai_operator.engine.transfers.place import Entry
-from batchai_operator.errors import ConflictError, NotFoundError, RejectedError, UnavailableError
+from batchai_operator.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    RejectedError,
+    UnavailableError,
+)
 
 
 class Folder:
@@ -19,6 +25,8 @@ class Folder:
     Attributes:
         breaks_after: bytes of one write or read after which the connection breaks, once each.
         corrupts: bytes of the next write that arrive as something else.
+        is_forbidden: nothing may be written.
+        refusals: how often that was said.
         offsets: where each write and read began, by name.
     """
 
@@ -27,6 +35,8 @@ class Folder:
         self.breaks_after: list[int] = []
         self.corrupts = 0
         self.is_away = False
+        self.is_forbidden = False
+        self.refusals = 0
         self.offsets: list[tuple[str, int]] = []
         self.strangers: list[Entry] = []
         self.on_read = lambda: None
@@ -67,7 +77,7 @@ class Folder:
     async def write(
         self, path: str, key: str, offset: int, length: int, pieces: Iterable[bytes]
     ) -> None:
-        self._look()
+        self._look(writing=True)
         self.offsets.append((path, offset))
         part = self._part(path, key)
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -93,15 +103,18 @@ class Folder:
         part.rename(self.root / path)
 
     async def make_folder(self, path: str) -> None:
-        self._look()
+        self._look(writing=True)
         try:
             (self.root / path).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RejectedError(f"{path}: {error.strerror}") from error
 
-    def _look(self) -> None:
+    def _look(self, *, writing: bool = False) -> None:
         if self.is_away:
             raise UnavailableError("away")
+        if self.is_forbidden and writing:
+            self.refusals += 1
+            raise ForbiddenError("may not be written")
 
     def _part(self, path: str, key: str) -> Path:
         return (self.root / path).with_name(f".{Path(path).name}.{key}.batchai-part")

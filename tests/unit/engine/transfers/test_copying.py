@@ -13,7 +13,7 @@ from batchai_operator.engine.files.ownpods import StartError
 from batchai_operator.engine.transfers.copying import download, upload
 from batchai_operator.engine.transfers.localfiles import survey
 from batchai_operator.engine.transfers.place import Entry
-from batchai_operator.errors import NotFoundError, RejectedError, UnavailableError
+from batchai_operator.errors import ForbiddenError, NotFoundError, RejectedError, UnavailableError
 
 from .folder import Folder, Silence
 
@@ -251,6 +251,15 @@ async def test_a_place_that_stays_away_ends_the_copy(tree, place):
     place.is_away = True
     with pytest.raises(UnavailableError, match="away"):
         await upload(place, tree, "", Silence(), parallel=4)
+
+
+@pytest.mark.parametrize("source", [".", "sub", "hollow", "a.txt"])
+async def test_a_place_that_may_not_be_written_ends_the_copy_at_once(tree, place, source):
+    place.is_forbidden = True
+    meter = Silence()
+    with pytest.raises(ForbiddenError, match="may not be written"):
+        await upload(place, tree / source, "", meter, parallel=1)
+    assert (place.refusals, meter.troubles) == (1, [])
 
 
 async def test_patience_lasts_while_bytes_arrive(tree, place):

@@ -18,6 +18,7 @@ from batchai_operator.engine.transfers.sessions import SessionPlace
 from batchai_operator.errors import (
     BatchAIError,
     ConflictError,
+    ForbiddenError,
     InvalidSpecError,
     NotFoundError,
     RejectedError,
@@ -151,6 +152,7 @@ async def test_bytes_follow_the_request():
     [
         ("notFound", NotFoundError),
         ("escapes", RejectedError),
+        ("forbidden", ForbiddenError),
         ("refused", RejectedError),
         ("mismatch", ConflictError),
         ("failed", UnavailableError),
