@@ -154,7 +154,7 @@ func TestFollowTellsOfAnEmptyFile(t *testing.T) {
 		folder, path := open(t)
 		var out bytes.Buffer
 		looks := 0
-		err := folder.Follow(&out, "file", Shown{}, framed, func() bool {
+		err := folder.Follow(&out, "file", Shown{}, Form{Framed: framed}, func() bool {
 			looks++
 			if looks == 2 {
 				if out.Len() > 0 {
