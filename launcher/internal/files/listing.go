@@ -12,13 +12,15 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"batchai.dev/launcher/internal/naming"
 	"batchai.dev/launcher/internal/record"
 )
 
 // Entry is one file or folder, as the service's listing shows it (spec 2.12).
 type Entry struct {
 	Name          string `json:"name"`
-	FileType      string `json:"fileType"` // "file" or "directory"
+	Raw           string `json:"raw,omitempty"` // See naming.Spell.
+	FileType      string `json:"fileType"`      // "file" or "directory"
 	ContentLength *int64 `json:"contentLength,omitempty"`
 	LastModified  string `json:"lastModified,omitempty"`
 }
@@ -111,7 +113,8 @@ func (f *Folder) show(encoder *json.Encoder, shown, name string) error {
 	if err != nil {
 		return nil //nolint:nilerr // A listing is a snapshot; a file may vanish during it.
 	}
-	entry := Entry{Name: shown, FileType: "directory"}
+	entry := Entry{FileType: "directory"}
+	entry.Name, entry.Raw = naming.Spell(shown)
 	if !info.IsDir() {
 		size := info.Size()
 		entry.FileType, entry.ContentLength = "file", &size

@@ -14,12 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"batchai.dev/launcher/internal/naming"
 	"batchai.dev/launcher/internal/packing"
 )
 
 // Entry is a file or folder in a listing.
 type Entry struct {
 	Name      string `json:"name"`
+	Raw       string `json:"raw,omitempty"` // See naming.Spell.
 	Directory bool   `json:"directory"`
 	Size      int64  `json:"size"`
 	Modified  int64  `json:"modified"`
@@ -96,7 +98,8 @@ func (s *Session) tell(shown, name string) error {
 	if err != nil || isPartial(name) || (!info.IsDir() && !info.Mode().IsRegular()) {
 		return nil //nolint:nilerr // A listing is a snapshot; a file may vanish during it.
 	}
-	entry := Entry{Name: shown, Directory: info.IsDir(), Modified: info.ModTime().UnixNano()}
+	entry := Entry{Directory: info.IsDir(), Modified: info.ModTime().UnixNano()}
+	entry.Name, entry.Raw = naming.Spell(shown)
 	if !entry.Directory {
 		entry.Size = info.Size()
 	}

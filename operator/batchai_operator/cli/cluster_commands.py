@@ -23,6 +23,8 @@ from batchai_operator.engine.commands.secrets import put_secrets
 from batchai_operator.engine.ports import CLUSTERS, Cluster, Object
 from batchai_operator.names import CLUSTER_KIND
 
+_NOT_SEEN = "The cluster is stored, but no operator has looked at it yet. Is it running?"
+
 
 def _count(state: str) -> Column:
     return Column(
@@ -186,11 +188,14 @@ def create(
         await put_secrets(kube, namespace, built.secrets, warn)
         made = await kube.create(CLUSTERS, built.cluster, strict=True)
         if not made["spec"].get("autoStorage"):
+            made = await commands.until_accepted(kube, made)
+            if not made.get("status"):
+                warn(_NOT_SEEN)
             return made
         made = await commands.until_storage_told(kube, made)
         told = commands.storage_condition(made)
         if told is None:
-            warn("The cluster is stored, but no operator has looked at it yet. Is it running?")
+            warn(_NOT_SEEN)
         elif told["status"] != "True":
             warn(f"No job can start yet: {told['message']}")
         return made

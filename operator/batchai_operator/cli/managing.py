@@ -12,7 +12,7 @@ import click
 from batchai_operator.cli import options
 from batchai_operator.cli.rendering import Column
 from batchai_operator.cli.session import Session, show
-from batchai_operator.engine.commands.objects import delete
+from batchai_operator.engine.commands.objects import check_namespace, delete
 from batchai_operator.engine.ports import Cluster, Object, Resource
 
 Given = Mapping[str, Any]
@@ -74,8 +74,13 @@ def manage(group: click.Group, kind: Kind) -> None:
     @options.output_option
     @click.pass_obj
     def list_all(session: Session, /, *, form: str, **given: object) -> None:
-        found = session.run(lambda kube: kind.list(kube, given))
-        show([kind.view(obj) for obj in found], form, kind.columns)
+        async def work(kube: Cluster) -> Sequence[Object]:
+            found = await kind.list(kube, given)
+            if not found:
+                await check_namespace(kube, namespace_of(kube, given))
+            return found
+
+        show([kind.view(obj) for obj in session.run(work)], form, kind.columns)
 
     @group.command("delete", help=kind.words["delete"])
     @kind.naming

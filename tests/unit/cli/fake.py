@@ -57,6 +57,8 @@ class FakeKube:
         self.writes: list[tuple[str, str]] = []
         self.expected: tuple[str | None, str | None] = (None, None)
         self._uids = itertools.count(1)
+        home = {"metadata": {"name": self.default_namespace, "namespace": ""}}
+        self.add("namespaces", home)
 
     def add(self, plural: str, thing: Object) -> Object:
         metadata = thing["metadata"]

@@ -65,6 +65,20 @@ def test_the_recipes_own_command_makes_a_cluster(kube, batchai):
     assert (again.exit_code, "already exists" in again.stderr) == (1, True)
 
 
+def test_a_new_cluster_is_shown_with_its_states(kube, batchai):
+    looks = []
+
+    def operator(thing):
+        if thing.get("kind") == "BatchAICluster":
+            looks.append(thing)
+            if len(looks) == 3:
+                thing["status"] = {"allocationState": "steady", "nodeStateCounts": {}}
+
+    kube.on_get = operator
+    shown = json.loads(batchai(f"cluster create {RECIPE}").stdout)
+    assert (shown["allocationState"], shown["nodeStateCounts"]) == ("steady", {})
+
+
 def test_flags_win_over_the_file_and_keys_leave_it(kube, batchai, write):
     share = {
         "azureFileUrl": "https://acct.file.core.windows.net/logs",

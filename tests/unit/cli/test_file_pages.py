@@ -12,7 +12,7 @@ from batchai_operator.cli.main import cli
 from batchai_operator.cli.rendering import render
 from batchai_operator.cli.session import Session
 from batchai_operator.engine.storageports import BlobEntry, ContainerGoneError
-from batchai_operator.errors import ForbiddenError, UnavailableError
+from batchai_operator.errors import ForbiddenError, NotFoundError, UnavailableError
 
 from .objects import cluster, job, pod
 
@@ -125,6 +125,25 @@ def test_blobs_are_listed_and_streamed_without_a_pod(kube, blob_job):
     assert "a2V5" not in repr(credential)
     done = straight(kube, "job file stream -j blob -f text", Container())
     assert (done.exit_code, done.stdout, done.stderr) == (0, "text", "")
+    assert kube.writes == []
+
+
+class Bare(Container):
+    """A container in which nothing is; storage tells one empty page."""
+
+    async def walk(self, _):
+        yield []
+
+    async def look(self, name):
+        raise NotFoundError(f"blob {name}: not found")
+
+
+def test_a_path_that_is_not_there_is_an_error_as_through_a_pod(kube, blob_job):
+    words = "file list --storage-account-name acct --bfs-name data"
+    done = straight(kube, f"{words} -p zzz/nothing", Bare())
+    assert (done.exit_code, "no file or folder zzz/nothing" in done.stderr) == (3, True)
+    done = straight(kube, words, Bare())
+    assert (done.exit_code, json.loads(done.stdout)) == (0, []), "the container itself is there"
     assert kube.writes == []
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from batchai_operator.cli.files.download import JobSources
-from batchai_operator.engine.files import lastoutput, ownpods, readers, reading
+from batchai_operator.engine.files import awaiting, lastoutput, ownpods, readers, reading
 from batchai_operator.errors import UnavailableError
 from batchai_operator.settings import Settings
 
@@ -291,6 +291,27 @@ def test_a_file_that_comes_late_is_announced(kube, batchai, monkeypatch):
     done = batchai("job file stream -j hello -f stdout.txt")
     assert (done.exit_code, done.stdout_bytes) == (0, LINES)
     assert done.stderr == ('The file "stdout.txt" not found. Waiting for the job to generate it.\n')
+
+
+def test_a_job_that_cannot_start_says_why_once(kube, batchai, monkeypatch):
+    """Its sidecar may run all the while, and the empty file may be there."""
+    monkeypatch.setattr(reading, "LATE_SECONDS", -1)
+    monkeypatch.setattr(awaiting, "NEWS_SECONDS", 0.01)
+    thing = running(kube)
+    texts = ["No node has room.", "No node has room.", "Cannot pull image x.", "No node has room."]
+    thing["status"] |= {"executionState": "queued", "message": texts[0]}
+
+    def pass_time(found):
+        if found is thing and texts:
+            thing["status"]["message"] = texts.pop(0)
+        elif found is thing:
+            thing["status"] |= {"executionState": "running", "message": "Runs."}
+
+    kube.on_get = pass_time
+    kube.program = lambda *_: ([b"", 1.0, LINES, 0], "")
+    done = batchai("job file stream -j hello -f stdout.txt")
+    assert (done.exit_code, done.stdout_bytes) == (0, LINES)
+    assert done.stderr.splitlines()[-2:] == ["No node has room.", "Cannot pull image x."]
 
 
 def test_an_empty_file_is_not_said_to_be_missing(kube, batchai, monkeypatch):

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from batchai_operator.errors import ForbiddenError
+
 from .objects import job
 
 ENDED = {"startTime": "2026-11-24T04:00:10.000Z", "endTime": "2026-11-24T04:01:15.500Z"}
@@ -62,6 +64,22 @@ def test_list_in_a_table(kube, batchai, golden):
     shown = json.loads(batchai("job list -e other").stdout)
     assert [entry["name"] for entry in shown] == ["first"]
     assert batchai("job list -w none -o table").stdout == ""
+
+
+@pytest.mark.parametrize("kind", ["job", "cluster", "file-server"])
+def test_a_namespace_that_does_not_exist_is_not_an_empty_one(kube, batchai, monkeypatch, kind):
+    done = batchai(f"{kind} list -g typo")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "ResourceGroupNotFound: There is no namespace typo." in done.stderr
+    done = batchai(f"{kind} list")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
+
+    async def refuse(*_):
+        raise ForbiddenError("namespaces is forbidden")
+
+    monkeypatch.setattr(kube, "get", refuse)
+    done = batchai(f"{kind} list -g typo")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,21 @@ async def test_empty_and_missing_folders():
             [page async for page in folder.pages(path)]
 
 
+@pytest.mark.parametrize("prefix", ["zzz/nothing", "job/out/a"])
+async def test_a_path_that_was_asked_for_must_be_there(prefix):
+    """The path of `batchai file list` is the prefix; that of a job may have nothing yet."""
+    assert [page async for page in BlobFolder(Container(BLOBS), prefix, 60).pages(".")] == []
+    folder = BlobFolder(Container(BLOBS), prefix, 60, must_exist=True)
+    with pytest.raises(NotFoundError, match=prefix):
+        [page async for page in folder.pages(".")]
+
+
+@pytest.mark.parametrize(("blobs", "prefix"), [(BLOBS, "job/out/void"), ({}, "")])
+async def test_an_empty_folder_is_there(blobs, prefix):
+    folder = BlobFolder(Container(blobs), prefix, 60, must_exist=True)
+    assert [page async for page in folder.pages(".")] == []
+
+
 @pytest.mark.parametrize("path", ["..", "../other", "sub/../../other", "/job/other", "/"])
 async def test_a_folder_is_not_left(path):
     folder = BlobFolder(Container(BLOBS), "job/out", 60)

@@ -56,27 +56,46 @@ async def test_a_mount_that_cannot_succeed_is_given_up_when_said_three_times(sto
     assert store.all(PODS) == [], "what did not start is not left behind"
 
 
-async def test_a_secret_may_come_a_moment_after_the_pod(store):
+async def test_a_secret_may_come_a_moment_after_the_pod(store, monkeypatch):
     warn(store, 'MountVolume.SetUp failed for volume "data": secrets "s" not found')
+    said, looks, ask = [], [], store.list
+
+    async def heal(*args, **selectors):
+        looks.append(args)
+        if len(looks) == 2:
+            store.put(PODS, a_pod(**RUNNING))
+        return await ask(*args, **selectors)
+
+    monkeypatch.setattr(store, "list", heal)
+    await OwnPod(store, said.append).make(a_pod(phase="Pending"))
+    assert len(looks) >= 2
+    assert said == [], "what is over at once is not worth a word"
+
+
+async def test_a_mount_error_is_told_once_on_one_line_with_what_can_be_done(store):
+    warn(store, DENIED.replace(": mount", ":\nOutput:\n  mount"), count=3)
     said = []
-
-    def heal(text):
-        said.append(text)
-        store.put(PODS, a_pod(**RUNNING))
-
-    await OwnPod(store, heal).make(a_pod(phase="Pending"))
-    assert said == [
-        'FailedMount: MountVolume.SetUp failed for volume "data": secrets "s" not found'
-    ]
+    with pytest.raises(InvalidSpecError) as told:
+        await OwnPod(store, said.append).make(a_pod(phase="Pending"))
+    assert not [text for text in said if "mount error" in text]
+    assert str(told.value) == (
+        "Pod reader cannot mount a volume: the SMB server refuses the user name and password in "
+        'the Secret: FailedMount: MountVolume.SetUp failed for volume "data": Output: '
+        "mount error(13): Permission denied"
+    )
 
 
 async def test_a_mount_that_may_succeed_is_waited_for_aloud(store, monkeypatch):
     monkeypatch.setattr(ownpods, "START_SECONDS", 0.05)
     warn(store, UNREACHABLE, count=9)
     said = []
-    with pytest.raises(StartError, match=r"does not start: FailedMount: .*No route to host"):
+    remedy = "the SMB server cannot be reached from the Kubernetes nodes"
+    with pytest.raises(StartError) as told:
         await OwnPod(store, said.append).make(a_pod(phase="Pending"))
-    assert said.count(f"FailedMount: {UNREACHABLE}") == 1
+    assert str(told.value) == f"Pod reader does not start: {remedy}: FailedMount: {UNREACHABLE}"
+    assert [text for text in said if not text.startswith("Pod reader starts")] == [
+        f"A volume is waited for: {remedy}"
+    ]
 
 
 async def test_what_an_image_registry_says_is_no_mount_error(store, monkeypatch):

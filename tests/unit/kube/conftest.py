@@ -15,5 +15,6 @@ async def server():
 
 @pytest_asyncio.fixture
 async def client(server):
-    async with KubeClient(server.access(token="secret"), timeout=0.5) as made:
+    """A client whose limit no loaded machine reaches; who measures the limit makes another."""
+    async with KubeClient(server.access(token="secret"), timeout=60) as made:
         yield made

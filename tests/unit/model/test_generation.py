@@ -135,3 +135,9 @@ def test_a_message_says_values_where_it_can_and_reads_well_where_not() -> None:
         "messageExpression": "'a %s is 100%% wrong; it\\'s \\'b\\' %s'.format([self.a, self.b.c])",
         "fieldPath": ".a",
     }
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_a_long_message_pushes_nothing_away(kind: Kind) -> None:
+    shown = [column.name for column in kind.columns if not column.wide]
+    assert "Message" not in shown[:-1]

@@ -70,7 +70,7 @@ async def _pages(
         return
     place = await known_place(kube, namespace, cluster=cluster)
     where = volume_folder(None, spec, folder, settings, place=place)
-    straight = Straight(kube, session.open_container, say, minutes)
+    straight = Straight(kube, session.open_container, say, minutes, must_exist=True)
     async with VolumeFiles(kube, namespace, where, say, straight) as files:
         try:
             async for page in files.list_pages(path):

@@ -136,7 +136,7 @@ async def _found(
     settings = await known_settings(kube, namespace, Settings(), Containers(sorted(accounts)))
     place = await known_place(kube, namespace, volumes, found)
     folder = volume_folder(volumes, setup, path, settings, volume=where["volume"], place=place)
-    straight = Straight(kube, session.open_container, say, minutes)
+    straight = Straight(kube, session.open_container, say, minutes, must_exist=True)
     return VolumeFiles(kube, namespace, folder, say, straight)
 
 

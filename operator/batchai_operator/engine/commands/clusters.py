@@ -11,7 +11,7 @@ from batchai_operator.errors import ConflictError, NotFoundError
 from batchai_operator.names import AUTO_STORAGE_PREPARING, AUTO_STORAGE_READY
 from batchai_operator.planner.naming import cluster_object_name
 
-_STORAGE_SECONDS = 20.0
+_ACCEPT_SECONDS, _STORAGE_SECONDS = 5.0, 20.0
 
 
 async def find_cluster(store: ObjectStore, namespace: str, name: str) -> Object:
@@ -49,6 +49,23 @@ async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
 def batch_ai_name(cluster: Object) -> str:
     """Return the name by which Batch AI, and with it every job, knows a cluster."""
     return str((cluster.get("spec") or {}).get("name") or cluster["metadata"]["name"])
+
+
+async def until_accepted(store: ObjectStore, cluster: Object) -> Object:
+    """Wait a moment for the operator's first word on a new cluster, which holds its states.
+
+    Args:
+        store: the API server.
+        cluster: the BatchAICluster.
+
+    Returns:
+        The cluster as it is then; without an operator it has no status.
+    """
+
+    def is_accepted(cluster: Object) -> bool:
+        return bool((cluster.get("status") or {}).get("allocationState"))
+
+    return await look_until(store, CLUSTERS, cluster, is_accepted, _ACCEPT_SECONDS)
 
 
 async def until_storage_told(store: ObjectStore, cluster: Object) -> Object:

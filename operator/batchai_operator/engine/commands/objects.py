@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from batchai_operator.engine.ports import Object, ObjectStore, Resource
-from batchai_operator.errors import NotFoundError, RejectedError
+from batchai_operator.engine.ports import NAMESPACES, Object, ObjectStore, Resource
+from batchai_operator.errors import ForbiddenError, NotFoundError, RejectedError
 
 GONE_SECONDS = 120.0
 """How long the end of a deletion is waited for."""
@@ -44,6 +44,25 @@ async def list_by_name(store: ObjectStore, resource: Resource, namespace: str) -
     """List the objects of a kind in a namespace by name."""
     found = await store.list(resource, namespace)
     return sorted(found, key=lambda obj: str(obj["metadata"]["name"]))
+
+
+async def check_namespace(store: ObjectStore, namespace: str) -> None:
+    """Refuse a namespace that does not exist, which looks like an empty one in every list.
+
+    Who may not read namespaces is told nothing.
+
+    Raises:
+        NotFoundError: there is none; by the code that a missing resource group had.
+    """
+    try:
+        await store.get(NAMESPACES, namespace)
+    except ForbiddenError:
+        return
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"ResourceGroupNotFound: There is no namespace {namespace}. -g names another, and "
+            "`kubectl get namespaces` shows what there is."
+        ) from error
 
 
 async def look_until(

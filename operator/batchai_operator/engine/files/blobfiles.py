@@ -8,8 +8,9 @@ folder twice (spec 2.12); here it is shown once, as a mount shows it.
 from collections.abc import AsyncIterator
 from typing import Any
 
+from batchai_operator.engine.files.complaints import no_such_path
 from batchai_operator.engine.files.progress import SAMPLE, Progress, sample_sum
-from batchai_operator.engine.storageports import BlobContainer, BlobEntry
+from batchai_operator.engine.storageports import BlobContainer, BlobEntry, ContainerGoneError
 from batchai_operator.errors import NotFoundError, RejectedError
 
 
@@ -20,13 +21,18 @@ class BlobFolder:
         container: where it is.
         prefix: its path in the container, without slashes at the ends.
         minutes: how long links to files work.
+        must_exist: a folder without a blob in it is not there; otherwise it is empty, as that of a
+            job which has written nothing.
 
     Attributes:
         has_answered: storage can be reached from here, whatever happens later.
     """
 
-    def __init__(self, container: BlobContainer, prefix: str, minutes: int) -> None:
+    def __init__(
+        self, container: BlobContainer, prefix: str, minutes: int, *, must_exist: bool = False
+    ) -> None:
         self._container, self._prefix, self._minutes = container, prefix, minutes
+        self._must_exist = must_exist and bool(prefix)
         self.has_answered = False
 
     async def pages(self, path: str) -> AsyncIterator[list[dict[str, Any]]]:
@@ -53,10 +59,8 @@ class BlobFolder:
                 shown.append(self._item(entry, name, prefix, is_folder=is_folder))
             if shown:
                 yield shown
-        if not found and path not in {"", "."}:
-            entry = await self._container.look(folder)
-            if not entry.marks_folder:
-                raise NotFoundError(f"{path} is not a folder.")
+        if not found and (self._must_exist or path not in {"", "."}):
+            await self._check_folder(folder)
 
     async def follow(self, path: str, progress: Progress) -> None:
         """Hand over a file from where its reader is to its end.
@@ -78,6 +82,17 @@ class BlobFolder:
     def read(self, path: str, offset: int, length: int | None) -> AsyncIterator[bytes]:
         """Yield a range of a file's bytes."""
         return self._container.read(self._name(path), offset, length)
+
+    async def _check_folder(self, name: str) -> None:
+        """Refuse a folder in which nothing is, unless an empty blob stands for it."""
+        try:
+            entry = await self._container.look(name)
+        except ContainerGoneError:
+            raise
+        except NotFoundError as error:
+            raise NotFoundError(no_such_path(name)) from error
+        if not entry.marks_folder:
+            raise NotFoundError(f"{name} is not a folder.")
 
     async def _is_known(self, name: str, size: int, progress: Progress) -> bool:
         """Whether a blob begins with what was handed over, as far as samples can tell."""

@@ -1,6 +1,7 @@
 """What the launcher says of a path that is not there, in words for people. Pure.
 
-Called where answers of the launcher become errors: listing, streaming, copying.
+Called where answers of the launcher become errors (listing, streaming, copying), and where blob
+storage itself says the same.
 """
 
 import re
@@ -19,5 +20,9 @@ def in_words(complaint: str) -> str:
     found = _NO_SUCH_PATH.fullmatch(complaint)
     if found is None:
         return complaint
-    path = found["path"]
+    return no_such_path(found["path"])
+
+
+def no_such_path(path: str) -> str:
+    """Return the words for a path that is not there, whoever looked for it."""
     return f"There is no file or folder {path}; list the folder above it to see what there is."

@@ -45,6 +45,10 @@ class Origin(Protocol):
         """Return what may be missing of what was written; empty for nothing."""
         ...
 
+    async def news(self) -> str:
+        """Return why the files do not grow yet; empty when they may, or nobody knows."""
+        ...
+
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""
         ...

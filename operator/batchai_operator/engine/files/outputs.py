@@ -205,6 +205,15 @@ class JobOrigin:
         """Return what may be missing of the job's logs; nobody knows of other files."""
         return self._readers.shortfall if directory_id == STDOUTERR_ID else ""
 
+    async def news(self) -> str:
+        """Return the message of a job that has not started, such as an image that is not there."""
+        metadata = self._job["metadata"]
+        now = await self._kube.get(JOBS, metadata["name"], metadata["namespace"])
+        status = now.get("status") or {}
+        is_meant = now["metadata"]["uid"] == metadata["uid"]
+        is_queued = status.get("executionState", "queued") == "queued"
+        return str(status.get("message") or "") if is_meant and is_queued else ""
+
     async def forget(self, source: Source) -> None:
         """Give up a source that no longer answers."""
         await self._readers.forget(source)

@@ -6,8 +6,9 @@ nothing of what is read or copied.
 Decision where nobody has said anything: a mount that cannot succeed is given up early, by the rule
 that holds for jobs (planner/volumes/mounterrors.py): kubelet has said so three times, or first said
 so ten seconds ago. Once is not enough, because a Secret made a moment ago may not be known yet.
-The error has kubelet's text and what can be done. All else may pass, so it is told and waited for
-until `START_SECONDS`. A Pod that kubelet ended, for instance for lack of room, may be tried anew.
+Until then nothing is said of it; the error has kubelet's text and what can be done, once. All else
+may pass, so it is told, by what can be done where that is known, and waited for until
+`START_SECONDS`. A Pod that kubelet ended, for instance for lack of room, may be tried anew.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from batchai_operator.errors import (
     UnavailableError,
 )
 from batchai_operator.names import COMPONENT_LABEL, FIELD_MANAGER, MANAGED_BY_LABEL
-from batchai_operator.planner.volumes.mounterrors import find_row, is_hopeless
+from batchai_operator.planner.volumes.mounterrors import find_row, is_hopeless, volume_of
 
 START_SECONDS = 120.0
 """How long a Pod may take to start; the node may have to pull the launcher's image."""
@@ -150,11 +151,12 @@ class OwnPod:
             if ended or look % _LOOKS_PER_WARNING == 0:
                 about = f"involvedObject.uid={source.uid},type=Warning"
                 events = await self._store.list(EVENTS, source.namespace, fields=about)
-                if news := warnings.take(events, loop.time()):
-                    self._announce(news)
+                news = warnings.take(events, loop.time())
                 if hopeless := warnings.hopeless(loop.time()):
                     raise InvalidSpecError(f"Pod {source.pod} cannot mount a volume: {hopeless}")
-            reason = warnings.latest or why_not_running(pod)
+                if news:
+                    self._announce(news)
+            reason = warnings.latest or " ".join(why_not_running(pod).split())
             if ended and pod["status"].get("reason"):
                 raise UnavailableError(f"Pod {source.pod} ended: {reason}")
             if ended:
@@ -179,18 +181,26 @@ class _Warnings:
         self._definite_since: float | None = None
 
     def take(self, events: list[Object], now: float) -> str:
-        """Take in all Events there are; return the latest when it is news."""
-        said = self.latest
+        """Take in all Events there are; return what is news and may pass, in few words."""
+        before, news = self.latest, ""
         for event in sorted(events, key=lambda event: str(event.get("lastTimestamp") or "")):
             reason, message = str(event.get("reason") or ""), str(event.get("message"))
             said = " ".join(f"{reason}: {message}".removeprefix(": ").split())
             row = find_row(message, self._drivers) if reason in _MOUNT_REASONS else None
+            if row is not None and row.kind == "summary" and self.latest:
+                continue
+            # Drivers share words, so what may pass is only explained where the driver is known.
+            is_sure = row is not None and (
+                row.kind == "definite" or volume_of(message) in self._drivers
+            )
+            remedy = row.remedy if row is not None and is_sure else ""
+            self.latest = f"{remedy}: {said}" if remedy else said
+            news = f"A volume is waited for: {remedy}" if remedy else said
             if row is not None and row.kind == "definite":
-                self._definite = f"{row.remedy}: {said}" if row.remedy else said
+                news, self._definite = "", self.latest
                 self._definite_count = int(event.get("count") or 1)
                 self._definite_since = now if self._definite_since is None else self._definite_since
-        is_news, self.latest = said != self.latest, said
-        return said if is_news else ""
+        return news if self.latest != before else ""
 
     def hopeless(self, now: float) -> str:
         """Return the mount error that will not heal, once it was said for long enough."""

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from batchai_operator.engine.files import filecalls
+from batchai_operator.engine.files.awaiting import tell_while_awaited
 from batchai_operator.engine.files.blobfiles import BlobFolder
 from batchai_operator.engine.files.filecalls import Folder, LostError, SilenceError
 from batchai_operator.engine.files.origin import Origin
@@ -124,7 +125,9 @@ class Reading:
                 filecalls.raise_for(code, complaint)
             return None
 
-        late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._await_aloud, progress)
+        late = asyncio.ensure_future(
+            tell_while_awaited(self._origin, self._path, progress, self._announce, LATE_SECONDS)
+        )
         try:
             found = await self._until_done(step, lambda: progress.offset, is_endless=True)
         finally:
@@ -233,9 +236,3 @@ class Reading:
                 self._origin.straight.give_up(error)
             raise UnavailableError(str(error)) from error
         return True
-
-    def _await_aloud(self, progress: Progress) -> None:
-        if self._origin.is_growing and not progress.is_found:
-            self._announce(
-                f'The file "{self._path}" not found. Waiting for the job to generate it.'
-            )

@@ -29,6 +29,7 @@ class Straight:
         open_container: of `wiring`; None where blobs are read through Pods only.
         announce: told why storage itself cannot be asked.
         minutes: how long links to files work.
+        must_exist: folders in which nothing is are not there (`BlobFolder`).
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class Straight:
         open_container: OpenContainer | None,
         announce: Callable[[str], None],
         minutes: int = DEFAULT_MINUTES,
+        *,
+        must_exist: bool = False,
     ) -> None:
         self._store, self._open = store, open_container
-        self.announce, self._minutes = announce, minutes
+        self.announce, self._minutes, self._must_exist = announce, minutes, must_exist
         self._stack = AsyncExitStack()
         self._folders: dict[tuple[str, BlobPlace], BlobFolder | None] = {}
         self._given_up = False
@@ -74,7 +77,7 @@ class Straight:
         if opening is None:
             return None
         container = await self._stack.enter_async_context(opening)
-        return BlobFolder(container, place.prefix, self._minutes)
+        return BlobFolder(container, place.prefix, self._minutes, must_exist=self._must_exist)
 
     async def _credential(self, namespace: str, place: "BlobPlace") -> BlobCredential | None:
         """Read key or SAS; those of another account than the volume names are none (design 5)."""

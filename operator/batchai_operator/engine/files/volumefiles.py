@@ -158,6 +158,10 @@ class VolumeOrigin:
         """Return nothing: whose files these are is not known."""
         return ""
 
+    async def news(self) -> str:
+        """Return nothing: nobody is known to write the files."""
+        return ""
+
     async def forget(self, source: Source) -> None:
         """Give up a reader that no longer answers."""
         if source == self._reader.made:

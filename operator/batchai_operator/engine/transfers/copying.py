@@ -51,7 +51,8 @@ async def upload(
         BatchAIError: the place cannot be listed, or went away for good.
     """
     files, folders = localfiles.survey(source)
-    there = {entry.name: entry for entry in await _tree(place, destination, meter)}
+    found = await _tree(place, destination, meter)
+    there = {entry.name: entry for entry in found if entry.is_text}
     # A file brings the folders above it along.
     brought = {str(above) for local in files for above in PurePosixPath(local.name).parents}
     tally = Tally()
@@ -90,7 +91,9 @@ async def download(
         name = posixpath.basename(source) if is_it else entry.name
         with kept(tally, name):
             target = localfiles.below(destination, name)
-            if entry.is_directory:
+            if not entry.is_text:
+                tasks.append(_refusing(name, f"'{name}'"))
+            elif entry.is_directory:
                 localfiles.make_folder(target)
             else:
                 path = source if is_it else posixpath.join(source, entry.name)
@@ -131,14 +134,14 @@ def _sending(place: Place, local: Local, destination: str, there: Entry | None) 
     return Task(local.name, local.size, is_there, copy)
 
 
-def _refusing(name: str) -> Task:
+def _refusing(name: str, shown: str = "") -> Task:
     """Return what fails for a name that JSON, shares and containers have no letters for."""
 
     async def is_there() -> bool:
         return False
 
     async def copy(_: Counted) -> None:
-        raise RejectedError(f"{name!r}: the name is not UTF-8; rename it.")
+        raise RejectedError(f"{shown or repr(name)}: the name is not UTF-8; rename it.")
 
     return Task(name, 0, is_there, copy)
 

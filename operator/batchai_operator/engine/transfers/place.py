@@ -18,12 +18,15 @@ class Entry:
         is_directory: whether it is a folder.
         size: bytes; 0 for folders.
         modified: nanoseconds since 1970.
+        is_text: whether the name is UTF-8; otherwise `name` only spells it (launcher.md, Sessions),
+            and nothing can be asked for by it.
     """
 
     name: str
     is_directory: bool
     size: int
     modified: int
+    is_text: bool = True
 
 
 class Place(Protocol):

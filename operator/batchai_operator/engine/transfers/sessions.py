@@ -137,4 +137,5 @@ class SessionPlace:
 
 
 def _entry(line: dict[str, Any]) -> Entry:
-    return Entry(line["name"], line["directory"], line["size"], line["modified"])
+    is_text = "raw" not in line
+    return Entry(line["name"], line["directory"], line["size"], line["modified"], is_text)

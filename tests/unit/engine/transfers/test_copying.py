@@ -279,6 +279,27 @@ async def test_no_name_leads_out_of_the_folder(place, tmp_path, name, is_directo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["back", "place"]
 
 
+@pytest.mark.parametrize("is_directory", [True, False])
+async def test_a_remote_name_that_is_no_text_fails_alone(place, tmp_path, is_directory):
+    """It is only spelt; a file whose name is that spelling is another."""
+    (place.root / "good").write_bytes(b"1")
+    name = r"bad\xff"
+    (place.root / name).write_bytes(b"another")
+    place.strangers = [Entry(name, is_directory, 7, 0, is_text=False)]
+    done = await download(place, ".", tmp_path / "back", Silence(), parallel=1)
+    assert str(done.failures[name]) == rf"'{name}': the name is not UTF-8; rename it."
+    assert content(tmp_path / "back") == {"good": b"1", name: b"another"}
+    assert done.copied == 2
+
+
+async def test_a_spelling_is_not_taken_for_the_file_of_that_name(place, tmp_path):
+    mine = tmp_path / r"bad\xff"
+    mine.write_bytes(b"mine")
+    place.strangers = [Entry(mine.name, False, 4, mine.stat().st_mtime_ns, is_text=False)]
+    done = await upload(place, mine, "", Silence(), parallel=1)
+    assert (done.copied, (place.root / mine.name).read_bytes()) == (1, b"mine")
+
+
 async def test_a_folder_that_cannot_be_made_here_fails_no_other(tree, place, tmp_path):
     await upload(place, tree, "x", Silence(), parallel=1)
     back = tmp_path / "back"

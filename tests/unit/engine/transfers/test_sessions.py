@@ -86,6 +86,7 @@ async def test_answers_may_be_cut_anywhere_and_one_conversation_serves_all():
     entries = [
         {"name": "ä", "directory": True, "size": 0, "modified": 7},
         {"name": "b", "directory": False, "size": 9, "modified": 8},
+        {"name": r"b\xff", "raw": "Yv8=", "directory": False, "size": 9, "modified": 8},
     ]
     text = (
         lines(*entries, OK, {"ok": True, "size": 5})
@@ -94,7 +95,11 @@ async def test_answers_may_be_cut_anywhere_and_one_conversation_serves_all():
     )
     launcher = Launcher([text[at : at + 3] for at in range(0, len(text), 3)])
     async with place(launcher) as there:
-        assert await there.tree("x") == [Entry("ä", True, 0, 7), Entry("b", False, 9, 8)]
+        assert await there.tree("x") == [
+            Entry("ä", True, 0, 7),
+            Entry("b", False, 9, 8),
+            Entry(r"b\xff", False, 9, 8, is_text=False),
+        ]
         pieces = [piece async for piece in there.read("b", 2, 5)]
         assert b"".join(pieces) == b"\n\x00\xff{}"
         assert await there.md5("b", 9) == "abc"
