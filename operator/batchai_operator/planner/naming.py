@@ -9,6 +9,7 @@ job's uid and attempt, so that no namesake and no Pod that will not die stands i
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from batchai_operator import names
@@ -61,6 +62,11 @@ def cluster_object_name(name: str) -> str:
         return name
     readable = _sanitise(name) or "cluster"
     return f"{readable[: MAX_OBJECT_NAME - 9].rstrip('-')}-{_digest(name)[:8]}"
+
+
+def batch_ai_name(obj: Mapping[str, Any]) -> str:
+    """Return the name by which Batch AI knows an object: `spec.name`, or that of the object."""
+    return str((obj.get("spec") or {}).get("name") or obj["metadata"]["name"])
 
 
 def service_name(job: dict[str, Any], attempt: int) -> str:

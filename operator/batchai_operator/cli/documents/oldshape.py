@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchai_operator.names import DEFAULT_EXPERIMENT, DEFAULT_SUBSCRIPTION, DEFAULT_WORKSPACE
+from batchai_operator.planner.naming import batch_ai_name
 
 PROVIDER = "providers/Microsoft.BatchAI"
 
@@ -151,11 +152,6 @@ def file_server_view(server: Mapping[str, Any]) -> dict[str, Any]:
             "mountPoint": where.get("mountPoint"),
         }
     return view
-
-
-def batch_ai_name(thing: Mapping[str, Any]) -> str:
-    """Return the name by which Batch AI knows a job or cluster."""
-    return str(thing["spec"].get("name") or thing["metadata"]["name"])
 
 
 def id_segment(resource_id: str, kind: str) -> str:

@@ -9,7 +9,7 @@ from batchai_operator.engine.commands.objects import find, look_until
 from batchai_operator.engine.ports import CLUSTERS, Object, ObjectStore
 from batchai_operator.errors import ConflictError, NotFoundError
 from batchai_operator.names import AUTO_STORAGE_PREPARING, AUTO_STORAGE_READY
-from batchai_operator.planner.naming import cluster_object_name
+from batchai_operator.planner.naming import batch_ai_name, cluster_object_name
 
 _ACCEPT_SECONDS, _STORAGE_SECONDS = 5.0, 20.0
 
@@ -44,11 +44,6 @@ async def check_free(store: ObjectStore, namespace: str, name: str) -> None:
     except NotFoundError:
         return
     raise ConflictError(f'"{name}" already exists in "{namespace}" resource group.')
-
-
-def batch_ai_name(cluster: Object) -> str:
-    """Return the name by which Batch AI, and with it every job, knows a cluster."""
-    return str((cluster.get("spec") or {}).get("name") or cluster["metadata"]["name"])
 
 
 async def until_accepted(store: ObjectStore, cluster: Object) -> Object:

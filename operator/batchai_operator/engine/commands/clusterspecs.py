@@ -5,10 +5,10 @@ Called by the commands about files; beside clusters.py, because most commands lo
 
 from pydantic import ValidationError
 
-from batchai_operator.engine.commands.clusters import batch_ai_name
 from batchai_operator.engine.ports import Object
 from batchai_operator.errors import InvalidSpecError
 from batchai_operator.model.cluster import ClusterSpec
+from batchai_operator.planner.naming import batch_ai_name
 from batchai_operator.planner.reasons import explain
 from batchai_operator.planner.volumes.autostorage import with_auto_storage
 

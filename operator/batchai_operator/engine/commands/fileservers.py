@@ -8,6 +8,7 @@ from batchai_operator.engine.ports import CLUSTERS, FILE_SERVERS, JOBS, Object, 
 from batchai_operator.engine.reconcile.keys import is_finished
 from batchai_operator.engine.reconcile.serveruses import ServerUses, names_of
 from batchai_operator.errors import ConflictError, NotFoundError, UnavailableError
+from batchai_operator.planner.naming import batch_ai_name
 
 _READY_SECONDS = 600.0
 _MOST_NAMED = 5
@@ -79,7 +80,7 @@ async def check_unused(store: ObjectStore, server: Object) -> None:
     for obj in (*clusters.values(), *jobs):
         uses.see(obj)
     users = uses.users(names_of(server))
-    mounted = {_called(clusters[uid]) for uid in users if uid in clusters}
+    mounted = {batch_ai_name(clusters[uid]) for uid in users if uid in clusters}
     using = [
         job["metadata"]["name"]
         for job in jobs
@@ -93,7 +94,3 @@ async def check_unused(store: ObjectStore, server: Object) -> None:
             f"File server {server['metadata']['name']} is used by jobs "
             f"{', '.join(sorted(using)[:_MOST_NAMED])}{more}; terminate or delete them first."
         )
-
-
-def _called(cluster: Object) -> str:
-    return str((cluster.get("spec") or {}).get("name") or cluster["metadata"]["name"])
