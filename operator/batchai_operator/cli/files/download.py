@@ -5,6 +5,7 @@ Registered by jobs.py. The files are read where those of `list` and `stream` are
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def download_output(
     What a running job writes meanwhile comes with the next copy.
     """
 
-    async def work(cluster: Cluster) -> Tally:
+    async def work(cluster: Cluster) -> tuple[Tally, str]:
         key = JobKey(group or cluster.default_namespace, workspace, experiment, name)
         job = await find_job(cluster, key)
         check_directory(job, directory)
@@ -127,18 +128,13 @@ def download_output(
         sources = JobSources(cluster, readers, job, directory, say)
         command = ["files", "session", "--id", directory]
         async with SessionPlace(cluster, sources, command, limit=parallel) as place:
-            meter = Progress()
-            try:
+            with closing(Progress()) as meter:
                 tally = await download(
                     place, path.strip("/") or ".", destination, meter, parallel=parallel
                 )
-            finally:
-                meter.close()
-        if directory == STDOUTERR_ID:
-            shortfall.append(readers.shortfall)
-        return tally
+        return tally, readers.shortfall if directory == STDOUTERR_ID else ""
 
-    shortfall: list[str] = []
-    tell(session.run(work))
-    if lost := "".join(shortfall):
+    tally, lost = session.run(work)
+    tell(tally)
+    if lost:
         fail(UnavailableError(f"The end of some files may be missing. {lost}"))

@@ -7,6 +7,7 @@ the old guide.
 
 import posixpath
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,11 +105,8 @@ def upload_files(
     """
 
     async def work(there: SessionPlace) -> Tally:
-        meter = Progress()
-        try:
+        with closing(Progress()) as meter:
             return await upload(there, source, _path(destination), meter, parallel=parallel)
-        finally:
-            meter.close()
 
     tell(_in_place(session, place, parallel, work))
 
@@ -136,11 +134,8 @@ def download_files(
     """
 
     async def work(there: SessionPlace) -> Tally:
-        meter = Progress()
-        try:
+        with closing(Progress()) as meter:
             return await download(there, _path(source), destination, meter, parallel=parallel)
-        finally:
-            meter.close()
 
     tell(_in_place(session, place, parallel, work))
 

@@ -128,7 +128,7 @@ async def run_all(tasks: Sequence[Task], meter: Meter, parallel: int, tally: Tal
             try:
                 with kept(tally, task.name):
                     await _one(task, meter, tally)
-            except (ForbiddenError, UnavailableError) as error:
+            except BatchAIError as error:  # What is not kept is of the whole place.
                 lost.append(error)
 
     async with asyncio.TaskGroup() as group:
