@@ -28,8 +28,11 @@ var validKey = regexp.MustCompile(`^[0-9a-f]{0,64}$`)
 // partialOf names the file that collects the bytes of another until they are all there, in the same
 // folder, so that renaming it moves nothing. The key tells of which source they are: who sends another
 // file under the same name at the same time has a partial file of his own.
-func partialOf(name, key string) string {
-	return path.Join(path.Dir(name), partialBase(path.Base(name))+keyPart(key)+partialSuffix)
+func partialOf(wish Request) (string, error) {
+	if !validKey.MatchString(wish.Key) {
+		return "", errKey
+	}
+	return path.Join(path.Dir(wish.Path), partialBase(path.Base(wish.Path))+keyPart(wish.Key)+partialSuffix), nil
 }
 
 func keyPart(key string) string {
@@ -54,10 +57,11 @@ func isPartial(name string) bool {
 
 // partial tells how many bytes of a file have arrived in earlier conversations.
 func (s *Session) partial(wish Request) (int64, error) {
-	if !validKey.MatchString(wish.Key) {
-		return 0, errKey
+	partial, err := partialOf(wish)
+	if err != nil {
+		return 0, err
 	}
-	info, err := s.root.Stat(partialOf(wish.Path, wish.Key))
+	info, err := s.root.Stat(partial)
 	if os.IsNotExist(err) {
 		return 0, nil
 	}
@@ -104,15 +108,16 @@ func (s *Session) openPartial(wish Request) (*os.File, error) {
 	if err := s.folder(path.Dir(wish.Path)); err != nil {
 		return nil, err
 	}
-	if !validKey.MatchString(wish.Key) {
-		return nil, errKey
+	partial, err := partialOf(wish)
+	if err != nil {
+		return nil, err
 	}
 	flags := os.O_RDWR | os.O_CREATE
 	if wish.Offset == 0 && wish.Key == "" {
 		// With a key, what is there is of the same source; another command may be writing it.
 		flags |= os.O_TRUNC
 	}
-	file, err := s.root.OpenFile(partialOf(wish.Path, wish.Key), flags, 0o666)
+	file, err := s.root.OpenFile(partial, flags, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +135,10 @@ func (s *Session) commit(wish Request) (int64, string, error) {
 	if !s.writable {
 		return 0, "", errReadOnly
 	}
-	if !validKey.MatchString(wish.Key) {
-		return 0, "", errKey
+	partial, err := partialOf(wish)
+	if err != nil {
+		return 0, "", err
 	}
-	partial := partialOf(wish.Path, wish.Key)
 	size, sum, err := s.hash(partial, -1)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another command with the same source may have been first.
