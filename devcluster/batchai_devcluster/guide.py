@@ -66,7 +66,7 @@ def prepare(paths: Paths, cluster: provider.Provider) -> dict[str, str]:
         keep=True,
     )
     with step("Making shares, a container and a volume"):
-        kubectl = ["env", f"KUBECONFIG={cluster.kubeconfig}", str(paths.bin / "kubectl")]
+        kubectl = storage.kubectl_of(paths, cluster)
         for share in SHARES:
             copying.admin(kubectl, "share", "create", share)
         copying.admin(kubectl, "container", "create", CONTAINER)

@@ -135,8 +135,12 @@ def _provide(paths: Paths, chosen: argparse.Namespace) -> None:
 
 
 def _kubectl(paths: Paths, chosen: argparse.Namespace) -> list[str]:
-    """Return how kubectl is called for the cluster."""
-    cluster = provider.choose(paths, chosen.provider)
+    """Return how kubectl is called for the cluster that was chosen."""
+    return kubectl_of(paths, provider.choose(paths, chosen.provider))
+
+
+def kubectl_of(paths: Paths, cluster: provider.Provider) -> list[str]:
+    """Return how kubectl is called for a cluster."""
     return ["env", f"KUBECONFIG={cluster.kubeconfig}", str(paths.bin / "kubectl")]
 
 

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// audience is whom the kubelet has tokens made for (the drivers' CSIDriver objects ask it to).
-const audience = "api://AzureADTokenExchange"
+// Audience is whom the kubelet has tokens made for (the drivers' CSIDriver objects ask it to).
+const Audience = "api://AzureADTokenExchange"
 
 // Identity is what a volume is mounted as when it is not by a key.
 type Identity struct {
@@ -89,10 +89,10 @@ func (i Identity) Token() (string, error) {
 	if err := json.Unmarshal([]byte(i.Tokens), &all); err != nil {
 		return "", fmt.Errorf("failed to unmarshal service account tokens, error: %w", err)
 	}
-	if all[audience].Token == "" {
-		return "", fmt.Errorf("token for audience %s not found", audience)
+	if all[Audience].Token == "" {
+		return "", fmt.Errorf("token for audience %s not found", Audience)
 	}
-	return all[audience].Token, nil
+	return all[Audience].Token, nil
 }
 
 // BlobIdentityError is what blobfuse2 says when Entra, or the node's metadata service, refuses.

@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -67,14 +69,14 @@ func class(parameters map[string]string, known map[string]bool) (Attributes, Wis
 	if a.is(matchTags, "true") && a[storageAcct] != "" {
 		return nil, wish, invalid("matchTags must set as false when storageAccount(%s) is provided", a[storageAcct])
 	}
-	if !contains(fsGroupPolicies, a[fsGroupPolicy]) {
+	if !slices.Contains(fsGroupPolicies, a[fsGroupPolicy]) {
 		return nil, wish, invalid("fsGroupChangePolicy(%s) is not supported, supported fsGroupChangePolicy list: %v",
 			a[fsGroupPolicy], fsGroupPolicies[1:])
 	}
-	wish.Account, wish.SKU = a[storageAcct], first(a[skuName], a[accountType])
-	wish.Group, wish.Subscription = first(a[resourceGroup], Group), a[subscription]
+	wish.Account, wish.SKU = a[storageAcct], cmp.Or(a[skuName], a[accountType])
+	wish.Group, wish.Subscription = cmp.Or(a[resourceGroup], Group), a[subscription]
 	wish.SecretName = a[secretName]
-	wish.SecretNamespace = first(a[secretSpace], a[pvcNamespace], "default")
+	wish.SecretNamespace = cmp.Or(a[secretSpace], a[pvcNamespace], "default")
 	wish.StoresKey = !a.is(storeKey, "false")
 	return a, wish, nil
 }
@@ -99,22 +101,4 @@ func validName(volume string) string {
 		name = "pvc-" + digest(volume)
 	}
 	return name
-}
-
-func first(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
-}
-
-func contains(list []string, value string) bool {
-	for _, each := range list {
-		if each == value {
-			return true
-		}
-	}
-	return false
 }

@@ -1,9 +1,11 @@
 package contract
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -37,8 +39,8 @@ func ProvisionBlob(volume string, parameters map[string]string) (Wish, error) {
 	if err != nil {
 		return wish, err
 	}
-	kind := first(a[protocol], "fuse")
-	if !contains(blobProtocols, kind) {
+	kind := cmp.Or(a[protocol], "fuse")
+	if !slices.Contains(blobProtocols, kind) {
 		return wish, invalid("protocol(%s) is not supported, supported protocol list: %v", kind, blobProtocols)
 	}
 	isNFS := kind == "nfs" || kind == "aznfs"

@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,7 +53,7 @@ func ProvisionShare(volume string, size int64, parameters map[string]string) (Wi
 		if strings.HasPrefix(strings.ToLower(wish.SKU), "standard") {
 			return wish, invalid("nfs protocol only supports premium storage, current account type: %s", wish.SKU)
 		}
-		wish.SKU, wish.StoresKey = first(wish.SKU, "Premium_LRS"), false
+		wish.SKU, wish.StoresKey = cmp.Or(wish.SKU, "Premium_LRS"), false
 	}
 	wish.Gigabytes = (size + bytesOfGigabyte - 1) / bytesOfGigabyte
 	if wish.Gigabytes == 0 {
@@ -91,14 +93,14 @@ func checkShareClass(a Attributes) error {
 		return invalid("fsType storage class parameter enables experimental VDH disk feature which is " +
 			"currently disabled, use --enable-vhd driver option to enable it")
 	}
-	if !contains(shareProtocols, a[protocol]) {
+	if !slices.Contains(shareProtocols, a[protocol]) {
 		return invalid("protocol(%s) is not supported, supported protocol list: %v", a[protocol], shareProtocols[1:])
 	}
 	if !prefixRule.MatchString(a[sharePrefix]) {
 		return invalid("shareNamePrefix(%s) can only contain lowercase letters, numbers, hyphens, "+
 			"and length should be less than 21", a[sharePrefix])
 	}
-	sku := first(a[skuName], a[accountType])
+	sku := cmp.Or(a[skuName], a[accountType])
 	if isOn, _ := strconv.ParseBool(a[multichannel]); isOn {
 		if sku != "" && !strings.HasPrefix(strings.ToLower(sku), "premium") {
 			return invalid("smb multichannel is only supported with premium account, current account type: %s", sku)

@@ -11,9 +11,6 @@ import (
 	"batchai.dev/devcluster/storage/records"
 )
 
-// Audience is whom a service account's token must be for.
-const Audience = "api://AzureADTokenExchange"
-
 // Tenant is the only one there is.
 const Tenant = "00000000-0000-0000-0000-00000000ba7c"
 

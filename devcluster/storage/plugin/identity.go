@@ -42,7 +42,7 @@ func (n *Node) find(ctx context.Context, who contract.Identity) (entra.Identity,
 	if err != nil {
 		return entra.Identity{}, err
 	}
-	subject, err := n.Tokens.Review(ctx, token, entra.Audience)
+	subject, err := n.Tokens.Review(ctx, token, contract.Audience)
 	if err != nil {
 		return entra.Identity{}, err
 	}

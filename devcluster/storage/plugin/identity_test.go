@@ -25,7 +25,7 @@ const trainer = "system:serviceaccount:team:trainer"
 type fakeTokens map[string]string
 
 func (f fakeTokens) Review(_ context.Context, token, audience string) (string, error) {
-	if subject := f[token]; subject != "" && audience == entra.Audience {
+	if subject := f[token]; subject != "" && audience == contract.Audience {
 		return subject, nil
 	}
 	return "", errors.New("the API server does not know the token")

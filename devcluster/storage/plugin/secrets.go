@@ -121,13 +121,23 @@ func (s *APIServer) call(ctx context.Context, method, path string, body []byte, 
 		return err
 	}
 	if answer.StatusCode/100 != 2 {
-		var refusal struct {
+		told := struct {
 			Message string `json:"message"`
+		}{}
+		if json.Unmarshal(text, &told) != nil || told.Message == "" {
+			told.Message = "the API server answered " + answer.Status
 		}
-		if json.Unmarshal(text, &refusal) != nil || refusal.Message == "" {
-			return fmt.Errorf("the API server answered %s", answer.Status)
-		}
-		return errors.New(refusal.Message)
+		return &refusal{answer.StatusCode, told.Message}
 	}
 	return json.Unmarshal(text, into)
+}
+
+// refusal is an answer of the API server's that is no success.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string {
+	return r.message
 }
